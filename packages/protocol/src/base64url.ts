@@ -1,0 +1,39 @@
+const ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+
+/** Base64url without padding (RFC 7636 Appendix A). Needs no `btoa` and no `Buffer`. */
+export function toBase64url(bytes: Uint8Array): string {
+  let text = ""
+  for (let i = 0; i < bytes.length; i += 3) {
+    const left = bytes.length - i
+    const group = ((bytes[i] ?? 0) << 16) | ((bytes[i + 1] ?? 0) << 8) | (bytes[i + 2] ?? 0)
+    text += ALPHABET.charAt(group >> 18) + ALPHABET.charAt((group >> 12) & 63)
+    if (left > 1) text += ALPHABET.charAt((group >> 6) & 63)
+    if (left > 2) text += ALPHABET.charAt(group & 63)
+  }
+  return text
+}
+
+/**
+ * The bytes of a canonical base64url text, or `null` for anything else: padding, foreign characters,
+ * an impossible length, or unused bits that are not zero (two texts must never mean the same bytes).
+ */
+export function fromBase64url(text: string): Uint8Array | null {
+  const rest = text.length % 4
+  if (rest === 1) return null
+  const bytes = new Uint8Array(Math.floor((text.length * 3) / 4))
+  let bits = 0
+  let held = 0
+  let at = 0
+  for (let i = 0; i < text.length; i++) {
+    const value = ALPHABET.indexOf(text.charAt(i))
+    if (value < 0) return null
+    held = (held << 6) | value
+    bits += 6
+    if (bits >= 8) {
+      bits -= 8
+      bytes[at++] = held >> bits
+      held &= (1 << bits) - 1
+    }
+  }
+  return held === 0 ? bytes : null
+}

@@ -1,0 +1,58 @@
+import type { PkceEvent } from "../events.js"
+import type { Store } from "../stores/contract.js"
+import type { ClientAuthenticationMethod, PkceServerOptions, ProviderMetadata } from "./options.js"
+
+/** One client id at one issuer, with every default applied. */
+export interface ProviderConfig {
+  id: string
+  issuer: string
+  metadataUrl: string
+  metadata: ProviderMetadata | null
+  clientId: string
+  clientSecret: string | null
+  privateKey: { [member: string]: unknown } | null
+  clientAuthentication: ClientAuthenticationMethod | null
+  redirectUris: string[]
+  scope: string
+  /** With `audience`, `organization`, `connection` and `max_age` already in. */
+  authorizationParams: Record<string, string>
+  organization: string | null
+  idTokenAlgorithms: string[]
+  trustedAudiences: string[]
+  maxAge: number | null
+  fetchUserinfo: boolean
+  nonceOptional: boolean
+  maxSkew: number
+  allowedEndpointHosts: string[] | null
+}
+
+/** The configuration with every default applied. Nothing behind it reads the options again. */
+export interface Config {
+  url: string | null
+  basePath: string
+  providers: ProviderConfig[]
+  secrets: { secret: string; signFrom: number }[]
+  retiredKids: string[]
+  store: Store
+  session: {
+    issuer: string
+    audience: string
+    algorithm: "HS256" | "EdDSA" | "ES256"
+    privateKey: { [member: string]: unknown } | null
+    claims: string[]
+    tokenLifetime: number
+    idleLifetime: number
+    absoluteLifetime: number
+  }
+  allowedOrigins: string[]
+  postLogoutRedirectUris: string[]
+  rateLimit: { perMinute: number; burst: number } | null
+  clientAddress: (request: Request) => string | undefined
+  onEvent: (event: PkceEvent) => void
+  onReuse: NonNullable<PkceServerOptions["onReuse"]>
+  onWarning: (warning: string) => void
+  allowLoopbackHttp: boolean
+  allowPrivateIdp: boolean
+  /** `NODE_ENV` is `production`. */
+  production: boolean
+}

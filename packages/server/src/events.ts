@@ -1,0 +1,36 @@
+/**
+ * What `onEvent` receives. No event carries a token, a code, a verifier, a secret or a provider's text:
+ * `reason` comes from a closed vocabulary, `code_fp` is a keyed fingerprint.
+ */
+export type PkceEvent = {
+  /** Seconds since the epoch. */
+  at: number
+  /** The `error_id` that the client saw, where it saw one. */
+  error_id?: string
+  provider?: string
+  session_id?: string
+  sub?: string
+  reason?: string
+} & (
+  | { type: "auth.exchange.succeeded" }
+  /** `reason` says why: `invalid_grant`, `id_token_nonce_mismatch`, `userinfo_sub_mismatch`, ... */
+  | { type: "auth.exchange.failed"; code_fp?: string }
+  /** A code came again with another verifier, challenge or redirect URI. The provider was not asked. */
+  | { type: "auth.exchange.code_replay"; code_fp?: string }
+  | { type: "auth.request.refused"; code: string }
+  | { type: "session.refreshed"; generation: number; repeat: boolean; forward: boolean }
+  /** Two parties used one generation of the line. The session is revoked. */
+  | { type: "session.reuse_detected"; generation: number; row_generation: number }
+  | { type: "session.revoked" }
+  | { type: "idp.metadata.issuer_mismatch" }
+  | { type: "idp.metadata.changed" }
+  | { type: "idp.jwks.key_refused"; count: number }
+  | { type: "idp.unavailable" }
+  | { type: "keyring.missing"; kid: string }
+  | { type: "store.failed" }
+)
+
+/** An event without its time, which is added where it is sent. */
+export type PkceEventInput = PkceEvent extends infer E ? (E extends unknown ? Omit<E, "at"> : never) : never
+
+export type Emit = (event: PkceEventInput) => void

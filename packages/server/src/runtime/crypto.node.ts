@@ -1,0 +1,54 @@
+import * as node from "node:crypto"
+import type { HmacKey, RuntimeCrypto } from "./crypto.js"
+
+const TAG_LENGTH = 16
+
+export const randomBytes = (length: number): Uint8Array => node.randomBytes(length)
+
+export const sha256 = (data: Uint8Array): Uint8Array => node.createHash("sha256").update(data).digest()
+
+export const hmacKey = (raw: Uint8Array): HmacKey => node.createSecretKey(raw) as unknown as HmacKey
+
+export const hmac = (key: HmacKey, data: Uint8Array): Uint8Array =>
+  node
+    .createHmac("sha256", key as unknown as node.KeyObject)
+    .update(data)
+    .digest()
+
+export const hkdf = (secret: Uint8Array, salt: Uint8Array, info: string, length: number): Uint8Array =>
+  new Uint8Array(node.hkdfSync("sha256", secret, salt, info, length))
+
+export function encrypt(
+  key: Uint8Array,
+  nonce: Uint8Array,
+  plaintext: Uint8Array,
+  aad: Uint8Array,
+): Uint8Array {
+  const cipher = node.createCipheriv("aes-256-gcm", key, nonce, { authTagLength: TAG_LENGTH })
+  cipher.setAAD(aad)
+  return Buffer.concat([cipher.update(plaintext), cipher.final(), cipher.getAuthTag()])
+}
+
+export function decrypt(
+  key: Uint8Array,
+  nonce: Uint8Array,
+  sealed: Uint8Array,
+  aad: Uint8Array,
+): Uint8Array | null {
+  if (sealed.length < TAG_LENGTH) return null
+  const end = sealed.length - TAG_LENGTH
+  const decipher = node.createDecipheriv("aes-256-gcm", key, nonce, { authTagLength: TAG_LENGTH })
+  decipher.setAAD(aad)
+  decipher.setAuthTag(sealed.subarray(end))
+  try {
+    return Buffer.concat([decipher.update(sealed.subarray(0, end)), decipher.final()])
+  } catch {
+    return null
+  }
+}
+
+export const equal = (a: Uint8Array, b: Uint8Array): boolean =>
+  a.length === b.length && node.timingSafeEqual(a, b)
+
+// Fails to compile when this module and its twin drift apart.
+;({ randomBytes, sha256, hmacKey, hmac, hkdf, encrypt, decrypt, equal }) satisfies RuntimeCrypto

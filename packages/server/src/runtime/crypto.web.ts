@@ -1,0 +1,82 @@
+import type { HmacKey, RuntimeCrypto } from "./crypto.js"
+
+const TAG_LENGTH = 16
+const { subtle } = globalThis.crypto
+
+// TypeScript tells views of shared memory apart, which WebCrypto refuses; ours never are.
+const buffer = (bytes: Uint8Array) => bytes as Uint8Array<ArrayBuffer>
+
+export const randomBytes = (length: number): Uint8Array =>
+  globalThis.crypto.getRandomValues(new Uint8Array(length))
+
+export const sha256 = async (data: Uint8Array): Promise<Uint8Array> =>
+  new Uint8Array(await subtle.digest("SHA-256", buffer(data)))
+
+export const hmacKey = async (raw: Uint8Array): Promise<HmacKey> =>
+  (await subtle.importKey("raw", buffer(raw), { name: "HMAC", hash: "SHA-256" }, false, [
+    "sign",
+  ])) as unknown as HmacKey
+
+export const hmac = async (key: HmacKey, data: Uint8Array): Promise<Uint8Array> =>
+  new Uint8Array(await subtle.sign("HMAC", key as unknown as CryptoKey, buffer(data)))
+
+export async function hkdf(
+  secret: Uint8Array,
+  salt: Uint8Array,
+  info: string,
+  length: number,
+): Promise<Uint8Array> {
+  const key = await subtle.importKey("raw", buffer(secret), "HKDF", false, ["deriveBits"])
+  const parameters = {
+    name: "HKDF",
+    hash: "SHA-256",
+    salt: buffer(salt),
+    info: new TextEncoder().encode(info),
+  }
+  return new Uint8Array(await subtle.deriveBits(parameters, key, length * 8))
+}
+
+const aesKey = (raw: Uint8Array, use: "encrypt" | "decrypt") =>
+  subtle.importKey("raw", buffer(raw), "AES-GCM", false, [use])
+
+const gcm = (nonce: Uint8Array, aad: Uint8Array) => ({
+  name: "AES-GCM",
+  iv: buffer(nonce),
+  additionalData: buffer(aad),
+  tagLength: TAG_LENGTH * 8,
+})
+
+export async function encrypt(
+  key: Uint8Array,
+  nonce: Uint8Array,
+  plaintext: Uint8Array,
+  aad: Uint8Array,
+): Promise<Uint8Array> {
+  return new Uint8Array(
+    await subtle.encrypt(gcm(nonce, aad), await aesKey(key, "encrypt"), buffer(plaintext)),
+  )
+}
+
+export async function decrypt(
+  key: Uint8Array,
+  nonce: Uint8Array,
+  sealed: Uint8Array,
+  aad: Uint8Array,
+): Promise<Uint8Array | null> {
+  if (sealed.length < TAG_LENGTH) return null
+  const aes = await aesKey(key, "decrypt")
+  try {
+    return new Uint8Array(await subtle.decrypt(gcm(nonce, aad), aes, buffer(sealed)))
+  } catch {
+    return null
+  }
+}
+
+export function equal(a: Uint8Array, b: Uint8Array): boolean {
+  if (a.length !== b.length) return false
+  let difference = 0
+  for (let i = 0; i < a.length; i++) difference |= (a[i] as number) ^ (b[i] as number)
+  return difference === 0
+}
+// Fails to compile when this module and its twin drift apart.
+;({ randomBytes, sha256, hmacKey, hmac, hkdf, encrypt, decrypt, equal }) satisfies RuntimeCrypto

@@ -1,0 +1,46 @@
+import type { HmacKey } from "../runtime/crypto.js"
+
+/**
+ * Purposes a master secret is split into by HKDF: a value made for one can never pass as another (G7, E17).
+ * `refresh-mac` authenticates refresh tokens, `refresh-derive` makes successors, `exchange` makes generation 0,
+ * `session-hs256` and `session-ed25519` sign session tokens, `seal` seals, `ticket` names logout tickets,
+ * `fingerprint` makes the `fp` of events.
+ */
+export type KeyPurpose =
+  | "refresh-mac"
+  | "refresh-derive"
+  | "exchange"
+  | "session-hs256"
+  | "session-ed25519"
+  | "seal"
+  | "ticket"
+  | "fingerprint"
+
+/** The secrets, newest first, each under an id derived from it. Keys are derived once and kept. */
+export interface KeyRing {
+  /** The id of the secret that signs and seals now. */
+  active(): string
+  /** All ids that still verify. */
+  kids(): readonly string[]
+  /** Whether the id is one of ours, one on `retiredKids`, or unknown (which is our fault: 503, never 401). */
+  state(kid: string): "known" | "retired" | "unknown"
+  /** 32 bytes derived for the purpose. Throws for an id that is not known. */
+  bytes(kid: string, purpose: KeyPurpose): Promise<Uint8Array>
+  /** The same as an HMAC key. Synchronous where the runtime's crypto is, after the first use. */
+  hmac(kid: string, purpose: KeyPurpose): HmacKey | Promise<HmacKey>
+}
+
+/** What a sealed value is bound to; it opens nowhere else (G3, G4). */
+export interface SealContext {
+  purpose: "profile" | "idp-tokens" | "ticket"
+  issuer: string
+  subject: string
+  sid: string
+  rev: number
+}
+
+export interface Vault {
+  seal(value: unknown, context: SealContext): Promise<Uint8Array>
+  /** The value. Throws `PkceError("provider_grant_unreadable")` for anything that does not open, one error for all causes. */
+  open(sealed: Uint8Array, context: SealContext): Promise<unknown>
+}

@@ -1,0 +1,24 @@
+import { defineConfig } from "tsup"
+import { base } from "../../tsup.base.js"
+
+export default defineConfig({
+  ...base,
+  platform: "node",
+  // Left as they stand: package.json "imports" picks the runtime's half when the code is loaded.
+  external: ["#crypto", "#http"],
+  entry: {
+    index: "src/index.ts",
+    express: "src/mounts/express.ts",
+    fastify: "src/mounts/fastify.ts",
+    hono: "src/mounts/hono.ts",
+    koa: "src/mounts/koa.ts",
+    next: "src/mounts/next.ts",
+    node: "src/mounts/node.ts",
+    sqlite: "src/stores/sqlite.ts",
+    testing: "src/testing/index.ts",
+    "runtime/crypto.node": "src/runtime/crypto.node.ts",
+    "runtime/crypto.web": "src/runtime/crypto.web.ts",
+    "runtime/http.node": "src/runtime/http.node.ts",
+    "runtime/http.web": "src/runtime/http.web.ts",
+  },
+})

@@ -1,0 +1,34 @@
+import { fileURLToPath } from "node:url"
+import { defineConfig } from "vitest/config"
+
+const here = (path: string) => fileURLToPath(new URL(path, import.meta.url))
+
+// Unit tests and suites read the packages' source; the examples read what the build made, as a user would.
+const source = {
+  "#crypto": here("packages/server/src/runtime/crypto.node.ts"),
+  "#http": here("packages/server/src/runtime/http.node.ts"),
+}
+
+export default defineConfig({
+  test: {
+    reporters: ["default", here("scripts/summary-reporter.mjs")],
+    projects: [
+      {
+        resolve: { alias: source },
+        test: {
+          name: "packages",
+          include: ["packages/*/src/**/*.test.ts", "packages/*/test/**/*.test.ts"],
+          testTimeout: 20_000,
+        },
+      },
+      {
+        test: {
+          name: "examples",
+          include: ["examples/*/test/**/*.test.ts"],
+          testTimeout: 90_000,
+          hookTimeout: 90_000,
+        },
+      },
+    ],
+  },
+})
