@@ -8,10 +8,11 @@ export const base = {
   treeshake: true,
   clean: true,
   sourcemap: false,
+  // "node:fs", not "fs": a bundler for the browser must see what it is.
+  removeNodeProtocol: false,
   noExternal: ["@pkce/protocol"],
-  dts: {
-    resolve: ["@pkce/protocol"],
-    // TypeScript 6 calls an option that tsup sets deprecated.
-    compilerOptions: { ignoreDeprecations: "6.0" },
-  },
+  // The protocol's types are inlined because the tsconfig's "paths" make them source of the package; taken as a
+  // dependency (dts.resolve) they would be imported from files that are not there.
+  // TypeScript 6 calls an option that tsup sets deprecated.
+  dts: { compilerOptions: { ignoreDeprecations: "6.0" } },
 } satisfies Options

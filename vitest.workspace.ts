@@ -21,6 +21,7 @@ export default defineConfig({
           testTimeout: 20_000,
         },
       },
+      { test: { name: "repository", include: ["scripts/**/*.test.ts"], testTimeout: 60_000 } },
       {
         test: {
           name: "examples",

@@ -26,7 +26,10 @@ export type ClientAuthenticationMethod =
 export interface ClientOptions {
   clientId: string
   clientSecret?: string
-  /** For `private_key_jwt` (RFC 7523): a private JWK with `alg` and, where the provider needs it, `kid`. */
+  /**
+   * For `private_key_jwt` (RFC 7523): a private JWK with `alg` and, where the provider needs it, `kid`. The assertion's
+   * audience is the issuer; for Microsoft Entra ID and Okta, which want it, the token endpoint.
+   */
   privateKey?: { [member: string]: unknown }
   /**
    * How the backend authenticates at the token endpoint. By default `private_key_jwt` with a `privateKey`, `none` with

@@ -7,6 +7,11 @@ export const randomBytes = (length: number): Uint8Array => node.randomBytes(leng
 
 export const sha256 = (data: Uint8Array): Uint8Array => node.createHash("sha256").update(data).digest()
 
+// `hash` came with Node 20.12 and costs a quarter of what an object per digest does.
+export const digestKey: (text: string) => string = node.hash
+  ? (text) => node.hash("sha256", text, "binary")
+  : (text) => node.createHash("sha256").update(text).digest("binary")
+
 export const hmacKey = (raw: Uint8Array): HmacKey => node.createSecretKey(raw) as unknown as HmacKey
 
 export const hmac = (key: HmacKey, data: Uint8Array): Uint8Array =>
@@ -51,4 +56,4 @@ export const equal = (a: Uint8Array, b: Uint8Array): boolean =>
   a.length === b.length && node.timingSafeEqual(a, b)
 
 // Fails to compile when this module and its twin drift apart.
-;({ randomBytes, sha256, hmacKey, hmac, hkdf, encrypt, decrypt, equal }) satisfies RuntimeCrypto
+;({ randomBytes, sha256, digestKey, hmacKey, hmac, hkdf, encrypt, decrypt, equal }) satisfies RuntimeCrypto

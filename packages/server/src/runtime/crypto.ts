@@ -11,6 +11,8 @@ export interface HmacKey {
 export interface RuntimeCrypto {
   randomBytes(length: number): Uint8Array
   sha256(data: Uint8Array): Awaitable<Uint8Array>
+  /** SHA-256 of a text's UTF-8, each byte one character: the cheapest key of a map that must hold no secret. */
+  digestKey(text: string): Awaitable<string>
   hmacKey(raw: Uint8Array): Awaitable<HmacKey>
   /** HMAC-SHA-256, 32 bytes. */
   hmac(key: HmacKey, data: Uint8Array): Awaitable<Uint8Array>

@@ -12,6 +12,9 @@ export const randomBytes = (length: number): Uint8Array =>
 export const sha256 = async (data: Uint8Array): Promise<Uint8Array> =>
   new Uint8Array(await subtle.digest("SHA-256", buffer(data)))
 
+export const digestKey = async (text: string): Promise<string> =>
+  String.fromCharCode(...(await sha256(new TextEncoder().encode(text))))
+
 export const hmacKey = async (raw: Uint8Array): Promise<HmacKey> =>
   (await subtle.importKey("raw", buffer(raw), { name: "HMAC", hash: "SHA-256" }, false, [
     "sign",
@@ -79,4 +82,4 @@ export function equal(a: Uint8Array, b: Uint8Array): boolean {
   return difference === 0
 }
 // Fails to compile when this module and its twin drift apart.
-;({ randomBytes, sha256, hmacKey, hmac, hkdf, encrypt, decrypt, equal }) satisfies RuntimeCrypto
+;({ randomBytes, sha256, digestKey, hmacKey, hmac, hkdf, encrypt, decrypt, equal }) satisfies RuntimeCrypto

@@ -1,4 +1,4 @@
-import type { HmacKey } from "../runtime/crypto.js"
+import type { Awaitable, HmacKey } from "../runtime/crypto.js"
 
 /**
  * Purposes a master secret is split into by HKDF: a value made for one can never pass as another (G7, E17).
@@ -16,18 +16,21 @@ export type KeyPurpose =
   | "ticket"
   | "fingerprint"
 
-/** The secrets, newest first, each under an id derived from it. Keys are derived once and kept. */
+/**
+ * The secrets, newest first, each under an id derived from it. Keys are derived once and kept. What is `Awaitable` is
+ * synchronous where the runtime's crypto is.
+ */
 export interface KeyRing {
-  /** The id of the secret that signs and seals now. */
-  active(): string
+  /** The id of the secret that signs and seals at `at`, in seconds; by default now. The same on every process. */
+  active(at?: number): Awaitable<string>
   /** All ids that still verify. */
-  kids(): readonly string[]
+  kids(): Awaitable<readonly string[]>
   /** Whether the id is one of ours, one on `retiredKids`, or unknown (which is our fault: 503, never 401). */
-  state(kid: string): "known" | "retired" | "unknown"
-  /** 32 bytes derived for the purpose. Throws for an id that is not known. */
-  bytes(kid: string, purpose: KeyPurpose): Promise<Uint8Array>
-  /** The same as an HMAC key. Synchronous where the runtime's crypto is, after the first use. */
-  hmac(kid: string, purpose: KeyPurpose): HmacKey | Promise<HmacKey>
+  state(kid: string): Awaitable<"known" | "retired" | "unknown">
+  /** 32 bytes derived for the purpose. Throws `PkceError("unavailable")` for an id that is not known. */
+  bytes(kid: string, purpose: KeyPurpose): Awaitable<Uint8Array>
+  /** The same as an HMAC key. */
+  hmac(kid: string, purpose: KeyPurpose): Awaitable<HmacKey>
 }
 
 /** What a sealed value is bound to; it opens nowhere else (G3, G4). */

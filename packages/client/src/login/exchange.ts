@@ -1,0 +1,80 @@
+import { PkceError } from "../errors.js"
+import type { ClientSession } from "../session/events.js"
+import { readGrant } from "../session/grant.js"
+import { closeLogin, type RecordStore, type StoredLogin, type StoredSession } from "../session/record.js"
+import { type Repeating, repeat } from "../session/repeat.js"
+import { publicSession, type SessionState } from "../session/state.js"
+import { errorOf, isFinal } from "../session/wire.js"
+
+export interface ExchangeDeps extends Repeating {
+  record: RecordStore
+  state: SessionState
+  /** Ends a session at the backend if it can be reached. */
+  abandon(session: Pick<StoredSession, "refreshToken" | "verifier">): void
+}
+
+/** A login that came to its end. */
+export interface SignedIn {
+  status: "signed_in"
+  session: ClientSession
+  /** What `login` was given as `appState`. */
+  appState?: string | undefined
+}
+
+/** Turns taken logins into sessions. */
+export function createExchange(deps: ExchangeDeps): (login: StoredLogin) => Promise<SignedIn> {
+  const { record, state, clock } = deps
+  const running = new Map<string, Promise<SignedIn>>()
+
+  async function exchange(login: StoredLogin): Promise<SignedIn> {
+    const askedAt = clock.wall()
+    const answer = await repeat(
+      deps,
+      // B3, C3: every repeat, also after a crash, is the same request.
+      { method: "POST", path: "/exchange", body: login.request },
+      (a) => readGrant(a, login.step, askedAt) !== null || isFinal(a),
+    )
+    const grant = readGrant(answer, login.step, askedAt)
+    if (!grant) {
+      // Otherwise the login stays in the record: `restore()`, or the callback's second delivery, goes on with it.
+      if (isFinal(answer)) {
+        await record.update((stored) => closeLogin(stored, login.state))
+      }
+      throw errorOf(answer, "exchange")
+    }
+
+    const seen: { previous: StoredSession | null; latest: StoredSession | null } = {
+      previous: null,
+      latest: null,
+    }
+    await record.update((stored) => {
+      seen.previous = seen.latest = stored.session
+      // Another tab was faster, or the user has logged out since.
+      if (!stored.logins.some((waiting) => waiting.state === login.state)) return
+      closeLogin(stored, login.state)
+      // A grant that comes late never replaces what the line has made of its session since.
+      if (stored.session?.id === grant.id) return
+      seen.latest = stored.session = {
+        ...grant,
+        provider: login.request.provider,
+        steppedAt: login.redeemedAt ?? login.createdAt,
+      }
+    })
+    const { previous, latest } = seen
+    if (latest?.id !== grant.id) {
+      deps.abandon(grant)
+      throw new PkceError("callback_used", "exchange")
+    }
+    state.publish(latest)
+    // C14: the session that was here before ends, now that the new one is durable.
+    if (previous && previous.id !== latest.id) deps.abandon(previous)
+    return { status: "signed_in", session: publicSession(latest), appState: login.appState }
+  }
+
+  return (login) => {
+    const { state: key } = login
+    const run = running.get(key) ?? exchange(login).finally(() => running.delete(key))
+    running.set(key, run)
+    return run
+  }
+}

@@ -1,0 +1,93 @@
+import { PkceError, type PkceErrorCode } from "../errors.js"
+import { type CallbackResult, parseCallback } from "../pkce/callback.js"
+import type { ClockPort } from "../platforms/ports.js"
+import { type Age, ageSince } from "../session/clock.js"
+import { type ClientRecord, closeLogin, type RecordStore, type StoredLogin } from "../session/record.js"
+
+/** A7: logins that may wait at once, and for how many milliseconds. */
+const MOST = 5
+const LIFETIME = 600_000
+
+const ignored = (code: PkceErrorCode) => new PkceError(code, "callback", { ignorable: true })
+
+function check(url: string, login: StoredLogin): CallbackResult | PkceError {
+  try {
+    return parseCallback(url, login)
+  } catch (error) {
+    return error as PkceError
+  }
+}
+
+/** Whether a URL is an answer to this login, good or bad. What is not cannot end it. */
+export function isFor(login: StoredLogin, url: string): boolean {
+  const result = check(url, login)
+  return !(result instanceof PkceError && result.ignorable)
+}
+
+/** Why no login of this app takes the URL. */
+function unmatched({ logins, used }: ClientRecord, url: string) {
+  // B3, B4: known and over, or never asked for.
+  if (used.some((state) => url.includes(`state=${state}`))) return ignored("callback_used")
+  const newest = logins.at(-1)
+  return newest ? check(url, newest) : ignored("callback_unexpected")
+}
+
+/** The logins in the record. */
+export interface Transactions {
+  /** Durable before it resolves, which is before the browser opens. */
+  add(login: StoredLogin): Promise<void>
+  /** The login that the callback ends, with its code, now `redeeming`. Throws why there is none. */
+  take(url: string): Promise<StoredLogin>
+  /** The newest login whose code was taken and whose outcome is not known. */
+  unfinished(): Promise<StoredLogin | undefined>
+}
+
+export function createTransactions(record: RecordStore, clock: ClockPort): Transactions {
+  // B9: within one run of the app the monotonic clock has a say too.
+  const ages = new Map<string, Age>()
+  const isOver = (login: StoredLogin) =>
+    (ages.get(login.state) ?? ageSince(clock, login.redeemedAt ?? login.createdAt))() > LIFETIME
+
+  return {
+    async add(login) {
+      ages.set(login.state, ageSince(clock, login.createdAt))
+      await record.update((stored) => {
+        stored.logins = [...stored.logins.filter((other) => !isOver(other)), login].slice(-MOST)
+      })
+    },
+
+    async take(url) {
+      let outcome: StoredLogin | CallbackResult | PkceError | undefined
+      // B3: one atomic change makes one taker. The code marks a login as taken: a copy of the same callback finds it there and
+      // joins, a callback with another code comes too late.
+      await record.update((stored) => {
+        const login = stored.logins.find((waiting) => isFor(waiting, url))
+        if (!login) {
+          outcome = unmatched(stored, url)
+          return
+        }
+        const result = isOver(login) ? new PkceError("flow_expired", "callback") : check(url, login)
+        const failed = result instanceof PkceError
+        outcome = failed ? result : login
+        if (login.request.code) {
+          if (!failed && result.code !== login.request.code) outcome = ignored("callback_used")
+          return
+        }
+        if (failed) closeLogin(stored, login.state)
+        else {
+          login.redeemedAt = clock.wall()
+          login.request.code = result.code
+          if (result.iss) login.request.iss = result.iss
+        }
+        ages.delete(login.state)
+      })
+      if (outcome instanceof PkceError) throw outcome
+      return outcome as StoredLogin
+    },
+
+    async unfinished() {
+      const { logins } = await record.read()
+      return logins.filter((login) => login.request.code && !isOver(login)).at(-1)
+    },
+  }
+}

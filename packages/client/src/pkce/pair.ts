@@ -1,0 +1,27 @@
+import { toBase64url } from "@pkce/protocol"
+import type { CryptoPort } from "../platforms/ports.js"
+import { randomText, webCrypto } from "./crypto.js"
+
+/** A PKCE verifier and its challenge (RFC 7636). */
+export interface PkcePair {
+  /** 43 characters, 256 random bits. It leaves the app only for its own backend. */
+  verifier: string
+  challenge: string
+  method: "S256"
+}
+
+/**
+ * Draws a verifier and makes its S256 challenge (RFC 7636 sections 4.1 and 4.2). There is no `plain`.
+ *
+ * @param crypto a source of randomness and SHA-256; WebCrypto by default.
+ * @throws PkceError `crypto_unavailable` where there is no secure source of randomness.
+ * @example
+ * ```ts
+ * const { verifier, challenge } = await createPkcePair()
+ * ```
+ */
+export async function createPkcePair(crypto: CryptoPort = webCrypto): Promise<PkcePair> {
+  const verifier = randomText(crypto)
+  const ascii = Uint8Array.from(verifier, (letter) => letter.charCodeAt(0))
+  return { verifier, challenge: toBase64url(await crypto.sha256(ascii)), method: "S256" }
+}

@@ -1,0 +1,77 @@
+/** How a platform shows the provider's page and gets the answer. */
+export interface BrowserPort {
+  /**
+   * Called synchronously inside the user's gesture, so that a window may be opened before anything is awaited.
+   * `redirectUri` is what the app configured; the run may change it (the port of a loopback listener).
+   */
+  start(redirectUri: string): BrowserRun | Promise<BrowserRun>
+  /** Opens a page from which nothing comes back: the provider's logout. */
+  visit?(url: string): void | Promise<void>
+}
+
+export interface BrowserRun {
+  redirectUri: string
+  /**
+   * Opens the authorization URL. `expects` tells whether a URL that came in belongs to this login: one that does not is
+   * to be ignored, so that a stranger who calls the callback address cannot end a login that is under way.
+   */
+  open(url: string, expects: (callbackUrl: string) => boolean): Promise<BrowserOutcome>
+  /** Ends the run: what is open is closed, and `open` answers `cancelled`. May be called twice. */
+  close(): void
+}
+
+export type BrowserOutcome =
+  | { type: "callback"; url: string }
+  | { type: "cancelled" }
+  /** This page is gone; the login goes on in `restore()`. */
+  | { type: "left" }
+
+/** ONE durable text: the client's whole record, so that what belongs together changes together. */
+export interface StoragePort {
+  read(): Promise<string | null>
+  /**
+   * Atomic read, change and write, also against other tabs and processes, and durable before it resolves. `change` is
+   * synchronous and may be called again if the write has to start over; `null` deletes, `undefined` leaves it as it is.
+   */
+  update(change: (current: string | null) => string | null | undefined): Promise<void>
+}
+
+export interface CryptoPort {
+  /** From a cryptographically secure generator. */
+  randomBytes(length: number): Uint8Array
+  sha256(data: Uint8Array): Uint8Array | Promise<Uint8Array>
+}
+
+export interface ClockPort {
+  /** Milliseconds since the epoch, as the device believes. It may jump. */
+  wall(): number
+  /** Milliseconds since any fixed moment. It never goes back. */
+  monotonic(): number
+  /** Runs once after that many milliseconds; the answer cancels it. */
+  after(milliseconds: number, run: () => void): () => void
+}
+
+/** The client's copies in other tabs. A message says only that the record changed, never what is in it. */
+export interface ChangesPort {
+  post(): void
+  subscribe(listener: () => void): () => void
+}
+
+/** A platform: plain objects, so that a test can replace each of them. */
+export interface Platform {
+  name: string
+  browser: BrowserPort
+  storage: StoragePort
+  /** Default: WebCrypto. */
+  crypto?: CryptoPort
+  clock?: ClockPort
+  /** Default: the global `fetch`. */
+  http?: typeof fetch
+  /** Where a `server` that is only a path belongs to. */
+  origin?(): string | undefined
+  /** The URL that the app was started or reloaded with. It need not be a callback. */
+  callbackUrl?(): string | null | Promise<string | null>
+  /** Called before any other work once that URL was seen to be a callback. */
+  clearCallbackUrl?(): void
+  changes?: ChangesPort
+}

@@ -1,0 +1,66 @@
+import type { BrowserOutcome, BrowserPort } from "./ports.js"
+
+/** Milliseconds: how often a closed window is looked for, and how long the page that opened it may take to answer. */
+const LOOK = 500
+const ANSWER = 1000
+
+const taken = (url: string) => `taken ${url}`
+
+/**
+ * The popup's side: the page at the redirect URI gives its URL to the page that waits for it, and closes. Where nobody
+ * waits (the page was closed, or this was no popup), the URL is this page's own to finish.
+ */
+export async function handOver(name: string, url: string): Promise<string | null> {
+  const channel = new BroadcastChannel(name)
+  const isTaken = await new Promise<boolean>((resolve) => {
+    const timer = setTimeout(() => resolve(false), ANSWER)
+    channel.onmessage = ({ data }) => {
+      if (data !== taken(url)) return
+      clearTimeout(timer)
+      resolve(true)
+    }
+    channel.postMessage(url)
+  })
+  channel.close()
+  if (!isTaken) return url
+  history.replaceState(history.state, "", location.pathname)
+  window.close()
+  return null
+}
+
+/** A window that is opened in the user's gesture, before anything is awaited; where it is blocked, the full redirect. */
+export function popupBrowser(name: string, fallback: BrowserPort): BrowserPort {
+  return {
+    ...fallback,
+    start(redirectUri) {
+      const popup = window.open("", "_blank", "popup,width=480,height=720")
+      if (!popup) return fallback.start(redirectUri)
+      const channel = new BroadcastChannel(name)
+      let end = (_: BrowserOutcome) => {}
+      return {
+        redirectUri,
+        open: (url, expects) =>
+          new Promise((resolve) => {
+            end = resolve
+            channel.onmessage = ({ data }) => {
+              // Only pages of this origin speak here; the state still decides whose answer it is.
+              if (!expects(data)) return
+              channel.postMessage(taken(data))
+              resolve({ type: "callback", url: data })
+            }
+            const look = setInterval(() => {
+              if (!popup.closed) return
+              clearInterval(look)
+              resolve({ type: "cancelled" })
+            }, LOOK)
+            popup.location.replace(url)
+          }),
+        close() {
+          end({ type: "cancelled" })
+          channel.close()
+          popup.close()
+        },
+      }
+    },
+  }
+}

@@ -1,0 +1,49 @@
+import type { UserInfo } from "@pkce/protocol"
+import type { PkceError, PkceErrorCode } from "../errors.js"
+
+/** Who is logged in, as the app sees it. */
+export interface ClientSession {
+  id: string
+  /** The id of the provider that the user logged in at. */
+  provider: string
+  /** What the provider said of the user at login. */
+  user?: UserInfo | undefined
+}
+
+/** What {@link PkceClient.subscribe} reports, also of changes that another tab made. */
+export type PkceClientEvent =
+  | { type: "signed_in"; session: ClientSession }
+  /** `logout`, `elsewhere` (another tab or process), or the backend's reason. */
+  | { type: "signed_out"; session: null; reason: "logout" | "elsewhere" | PkceErrorCode }
+  | { type: "refreshed"; session: ClientSession }
+  /** The backend refuses to refresh for a reason that is no reason to log out; tried again at the next start. */
+  | { type: "stalled"; session: ClientSession; error: PkceError }
+  /** A callback that belongs to no login of this app: forged, late or twice. */
+  | { type: "callback_ignored"; session: ClientSession | null; error: PkceError }
+
+export interface Events {
+  emit(event: PkceClientEvent): void
+  subscribe(listener: (event: PkceClientEvent) => void): () => void
+}
+
+export function createEvents(): Events {
+  const listeners = new Set<(event: PkceClientEvent) => void>()
+  return {
+    emit(event) {
+      for (const listener of listeners) {
+        try {
+          listener(event)
+        } catch (error) {
+          // A listener's fault is the app's to see, and must not break the step that it was told of.
+          setTimeout(() => {
+            throw error
+          })
+        }
+      }
+    },
+    subscribe(listener) {
+      listeners.add(listener)
+      return () => void listeners.delete(listener)
+    },
+  }
+}

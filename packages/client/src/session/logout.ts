@@ -1,0 +1,62 @@
+import { originOf } from "../pkce/url.js"
+import type { BrowserPort } from "../platforms/ports.js"
+import type { Line } from "./line.js"
+import { credentialsOf, type RecordStore, type StoredSession } from "./record.js"
+import type { SessionState } from "./state.js"
+import type { Wire } from "./wire.js"
+
+export interface LogoutOptions {
+  /** Ends the user's sessions on all devices. */
+  everywhere?: boolean
+  /** Ends the session at the provider too, by opening its logout page in the browser. */
+  provider?: boolean
+  /** Where the provider sends the browser afterwards; must be on the backend's list. Only with `provider`. */
+  postLogoutRedirectUri?: string
+}
+
+export interface LogoutDeps {
+  wire: Wire
+  line: Line
+  record: RecordStore
+  state: SessionState
+  browser: BrowserPort
+}
+
+/** `logout_url` may be relative to the request that it answers, which is `/logout` of the mount. */
+function resolveUrl(base: string, url: string): string {
+  if (originOf(url)) return url
+  return url.startsWith("/") ? originOf(base) + url : `${base}/${url}`
+}
+
+export function createLogout(deps: LogoutDeps): (options?: LogoutOptions) => Promise<void> {
+  const { wire, line, record, state, browser } = deps
+
+  async function endRemotely(session: StoredSession, bearer: string | null, options: LogoutOptions) {
+    if (options.everywhere && bearer) await wire.send({ method: "DELETE", path: "/sessions", bearer })
+    const wish = { post_logout_redirect_uri: options.provider ? options.postLogoutRedirectUri : undefined }
+    const proof = { ...credentialsOf(session), ...wish }
+    const call = { method: "POST", path: "/logout" } as const
+    let answer = await wire.send({ ...call, body: bearer ? wish : proof, bearer })
+    // A token that has just ended, or a network that has just come back.
+    if (!answer.ok) answer = await wire.send({ ...call, body: proof })
+    const url = answer.body.logout_url
+    if (options.provider && typeof url === "string") await browser.visit?.(resolveUrl(wire.base(), url))
+  }
+
+  return async (options = {}) => {
+    // Ending the other devices needs a session token: asked for only if the present one has ended, and while it still can be.
+    if (options.everywhere) await line.token().catch(() => {})
+    let session = await state.load().catch(() => null)
+    const bearer = line.present()
+    // The record first: the user is out, whatever the network does. A login under way must not sign in again.
+    const clearing = record.update((stored) => {
+      session = stored.session
+      stored.session = null
+      stored.logins = []
+    })
+    const failure = await clearing.catch((error) => error)
+    state.publish(null, "logout")
+    if (session) await endRemotely(session, bearer, options)
+    if (failure) throw failure
+  }
+}

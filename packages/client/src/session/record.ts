@@ -1,0 +1,118 @@
+import type { ExchangeRequest, UserInfo } from "@pkce/protocol"
+import { PkceError } from "../errors.js"
+import type { StoragePort } from "../platforms/ports.js"
+
+/** The next step of the line, drawn before the request that announces it. */
+export interface NextStep {
+  verifier: string
+  challenge: string
+}
+
+export interface StoredSession {
+  id: string
+  provider: string
+  user?: UserInfo
+  refreshToken: string
+  /** Opens the challenge inside `refreshToken`. */
+  verifier: string
+  /** A step whose answer is not known: every request repeats it until it has one. */
+  pending?: NextStep
+  /** When the last generation was begun; wall clock, milliseconds. */
+  steppedAt: number
+  /** Absent after a late repeat: then the next step is due. */
+  token?: SessionToken
+}
+
+export interface SessionToken {
+  value: string
+  /** Milliseconds from `askedAt`. */
+  lifetime: number
+  /** When its request was sent, so that the token is never believed to live longer than it does. */
+  askedAt: number
+}
+
+/** A login that waits for its callback, or, with a code in its request, for the backend's answer. */
+export interface StoredLogin {
+  state: string
+  /** As it will be sent, byte for byte: with the callback's `code` and `iss` it is complete. */
+  request: Omit<ExchangeRequest, "code"> & { provider: string; code?: string }
+  /** Generation 0 of the session line; its challenge is in the request. */
+  step: NextStep
+  redirectUri: string
+  issuer: string
+  issRequired: boolean
+  appState?: string | undefined
+  createdAt: number
+  redeemedAt?: number
+}
+
+export interface ClientRecord {
+  session: StoredSession | null
+  /** Oldest first. */
+  logins: StoredLogin[]
+  /** States of logins that are over, newest last. */
+  used: string[]
+}
+
+const VERSION = 1
+const USED_KEPT = 10
+
+function parse(text: string | null): ClientRecord {
+  try {
+    const { v, session, logins, used } = JSON.parse(text ?? "null")
+    if (v === VERSION) return { session, logins, used }
+  } catch {
+    // Nothing that this version wrote. Storage that cannot be read throws instead, and is never taken for empty.
+  }
+  return { session: null, logins: [], used: [] }
+}
+
+const write = ({ session, logins, used }: ClientRecord): string | null =>
+  session || logins.length + used.length > 0 ? JSON.stringify({ v: VERSION, session, logins, used }) : null
+
+/** Takes a login out of the record; a later copy of its callback is then `callback_used`. */
+export function closeLogin(record: ClientRecord, state: string): void {
+  record.logins = record.logins.filter((login) => login.state !== state)
+  record.used = [...record.used, state].slice(-USED_KEPT)
+}
+
+/** What proves a session to the backend without a session token. */
+export const credentialsOf = ({
+  refreshToken,
+  verifier,
+}: Pick<StoredSession, "refreshToken" | "verifier">) => ({
+  refresh_token: refreshToken,
+  session_verifier: verifier,
+})
+
+export interface RecordStore {
+  read(): Promise<ClientRecord>
+  /**
+   * One atomic, durable change. `change` edits the record that it gets; what it leaves alone is not written. It may run more
+   * than once, each time on what is stored then.
+   */
+  update(change: (record: ClientRecord) => void): Promise<void>
+}
+
+/** The record over a platform's storage. R7: failing storage is `storage_unavailable`, and never looks like an empty one. */
+export function createRecordStore(storage: StoragePort): RecordStore {
+  const guard = async <T>(work: () => Promise<T>): Promise<T> => {
+    try {
+      return await work()
+    } catch (error) {
+      throw error instanceof PkceError ? error : new PkceError("storage_unavailable", "storage")
+    }
+  }
+  return {
+    read: () => guard(async () => parse(await storage.read())),
+    update: (change) =>
+      guard(() =>
+        storage.update((current) => {
+          const record = parse(current)
+          change(record)
+          const next = write(record)
+          return next === current ? undefined : next
+        }),
+      ),
+  }
+}

@@ -1,0 +1,120 @@
+import { PROTOCOL_HEADER, PROTOCOL_VERSION, type ServerErrorCode } from "@pkce/protocol"
+import { PkceError, type PkcePhase } from "../errors.js"
+import type { ClockPort } from "../platforms/ports.js"
+
+/** What came back. */
+export interface Answer {
+  ok: boolean
+  /** 0 for what our handler did not say: no answer, a portal's page, a proxy's error. */
+  status: number
+  /** Of a success; else empty. */
+  body: { [member: string]: unknown }
+  code?: ServerErrorCode
+  /** The outcome is unknown, or the backend says so: the identical request may be repeated. */
+  retryable: boolean
+  errorId?: string | undefined
+  /** Milliseconds to wait before that. */
+  wait: number
+}
+
+export interface Call {
+  method: "GET" | "POST" | "DELETE"
+  path: string
+  body?: object
+  bearer?: string | null
+  /** Milliseconds; default 10 s. */
+  timeout?: number
+}
+
+export interface Wire {
+  /** Throws only what is thrown before anything is sent. */
+  send(call: Call): Promise<Answer>
+  /** The mount's absolute URL, without a trailing slash. */
+  base(): string
+}
+
+const TIMEOUT = 10_000
+const LONGEST_WAIT = 60_000
+
+const unknown = (wait = 0): Answer => ({ ok: false, status: 0, body: {}, retryable: true, wait })
+
+async function read(response: Response): Promise<Answer> {
+  const { status, headers } = response
+  const text = await response.text()
+  const retryAfter = headers.get("Retry-After") ?? ""
+  const wait = /^\d{1,6}$/.test(retryAfter) ? Math.min(+retryAfter * 1000, LONGEST_WAIT) : 0
+  let body: Answer["body"] | null = null
+  try {
+    body = JSON.parse(text || "{}")
+  } catch {
+    // A page of somebody on the way, not JSON.
+  }
+  // GR4: without the header, or with anything but an object, it is not our handler that speaks, whatever the status.
+  if (headers.get(PROTOCOL_HEADER) !== `${PROTOCOL_VERSION}` || typeof body !== "object" || !body) {
+    return unknown(wait)
+  }
+  const { error, error_id: id, retryable = status >= 500 } = body
+  if (status >= 200 && status < 300) return { ...unknown(), ok: true, status, body, retryable: false }
+  // Only what has the form of a code gets into an error: errors bear no input.
+  if (typeof error !== "string" || !/^[a-z_]{4,32}$/.test(error)) return unknown(wait)
+  return {
+    ...unknown(wait),
+    status,
+    code: error as ServerErrorCode,
+    retryable: retryable === true,
+    errorId: typeof id === "string" && /^[0-9a-f]{16}$/.test(id) ? id : undefined,
+  }
+}
+
+/** Speaks to the backend. The base is asked for at each call, since on the web it is known in the browser only. */
+export function createWire(http: typeof fetch, clock: ClockPort, base: () => string): Wire {
+  async function exchange({ method, path, body, bearer }: Call, signal: AbortSignal | null): Promise<Answer> {
+    const init: RequestInit = {
+      method,
+      headers: {
+        [PROTOCOL_HEADER]: `${PROTOCOL_VERSION}`,
+        ...(body && { "Content-Type": "application/json" }),
+        ...(bearer && { Authorization: `Bearer ${bearer}` }),
+      },
+      body: body ? JSON.stringify(body) : null,
+      signal,
+      // A redirect would carry the credentials of the line to whoever it names.
+      redirect: "error",
+    }
+    try {
+      return await read(await http(base() + path, init))
+    } catch (error) {
+      if (error instanceof PkceError) throw error
+      return unknown()
+    }
+  }
+
+  return {
+    base,
+    async send(call) {
+      const controller = globalThis.AbortController && new AbortController()
+      let cancel = () => {}
+      const late = new Promise<Answer>((resolve) => {
+        cancel = clock.after(call.timeout ?? TIMEOUT, () => {
+          controller?.abort()
+          resolve(unknown())
+        })
+      })
+      try {
+        return await Promise.race([exchange(call, controller?.signal ?? null), late])
+      } finally {
+        cancel()
+      }
+    },
+  }
+}
+
+/** The error that an answer amounts to: the backend's own code, or `network` where asking again may settle it. */
+export const errorOf = ({ ok, code, retryable, errorId, wait }: Answer, phase: PkcePhase): PkceError =>
+  new PkceError(code && !ok && !retryable ? code : "network", phase, {
+    errorId,
+    retryAfter: wait / 1000 || undefined,
+  })
+
+/** The backend's last word: no repeat will change it. */
+export const isFinal = ({ ok, retryable }: Answer): boolean => !ok && !retryable

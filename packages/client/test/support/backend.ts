@@ -1,0 +1,193 @@
+import { createHash, randomBytes } from "node:crypto"
+import type { ConfigProvider } from "@pkce/protocol"
+import type { TestClock } from "./clock.js"
+
+export const ISSUER = "https://id.example.com/"
+
+export const provider: ConfigProvider = {
+  id: "main",
+  issuer: ISSUER,
+  authorization_endpoint: "https://id.example.com/authorize",
+  client_id: "app",
+  scope: "openid profile",
+  iss_in_callback: true,
+  authorization_params: {},
+}
+
+export interface Seen {
+  route: string
+  body: { [member: string]: unknown }
+  bearer: string | null
+  url: string
+  init: RequestInit
+}
+
+/** What happens to one request. `lost`: it is carried out, and its answer does not arrive. */
+export type Fault =
+  | "lost"
+  | "down"
+  | "portal"
+  | "hangs"
+  | Response
+  | ((seen: Seen) => Response | undefined | Promise<Response | undefined>)
+
+interface Row {
+  gen: number
+  /** The challenge that opens each generation. */
+  challenges: string[]
+  advancedAt: number
+  revoked?: string
+}
+
+const s256 = (text: string) => createHash("sha256").update(text).digest("base64url")
+const draw = () => randomBytes(16).toString("base64url")
+
+export const answer = (status: number, body: unknown, headers: Record<string, string> = {}) =>
+  new Response(status === 204 ? null : JSON.stringify(body), {
+    status,
+    headers: { "Content-Type": "application/json", "Pkce-Protocol": "1", ...headers },
+  })
+
+export const refusal = (status: number, error: string, retryable = false, headers = {}) =>
+  answer(status, { error, error_id: "0123456789abcdef", retryable }, headers)
+
+/** A backend that speaks the wire: exchange and refresh with the rules of the session line, on virtual time. */
+export function testBackend(clock: TestClock) {
+  const rows = new Map<string, Row>()
+  const codes = new Map<string, { challenge: string; nonce: string; body?: string; sid?: string }>()
+  const requests: Seen[] = []
+  const faults: Fault[] = []
+  const settings = {
+    lifetime: 300,
+    providers: [provider],
+    whileDown: false,
+    logoutUrl: undefined as string | undefined,
+  }
+
+  const grant = (sid: string, row: Row, withToken: boolean) =>
+    answer(200, {
+      token_type: "Bearer",
+      session_id: sid,
+      refresh_token: `${sid}~${row.gen}`,
+      refresh_expires_in: 2_592_000,
+      server_time: Math.floor(clock.wall() / 1000),
+      ...(withToken && { session_token: `st.${sid}.${draw()}`, expires_in: settings.lifetime }),
+    })
+  const isRecent = (row: Row) => clock.monotonic() - row.advancedAt <= 30_000
+
+  function exchange({ body }: Seen): Response {
+    const entry = codes.get(String(body.code))
+    if (!entry || s256(String(body.code_verifier)) !== entry.challenge || body.nonce !== entry.nonce) {
+      return refusal(400, "login_failed")
+    }
+    const text = JSON.stringify(body)
+    if (entry.body !== undefined && entry.body !== text) return refusal(400, "login_failed")
+    entry.body = text
+    entry.sid ??= draw()
+    const row = rows.get(entry.sid) ?? {
+      gen: 0,
+      challenges: [String(body.session_challenge)],
+      advancedAt: clock.monotonic(),
+    }
+    rows.set(entry.sid, row)
+    if (row.gen > 0 || row.revoked) return refusal(409, "exchange_interrupted")
+    return grant(entry.sid, row, isRecent(row))
+  }
+
+  function refresh({ body }: Seen): Response {
+    const [sid = "", text = ""] = String(body.refresh_token).split("~")
+    const gen = Number(text)
+    const row = rows.get(sid)
+    if (!row) return refusal(401, "session_expired")
+    if (row.revoked) return refusal(401, row.revoked)
+    const opens = s256(String(body.session_verifier)) === row.challenges[gen]
+    const next = String(body.session_challenge)
+    if (opens && gen === row.gen) {
+      row.gen++
+      row.challenges[row.gen] = next
+      row.advancedAt = clock.monotonic()
+      return grant(sid, row, true)
+    }
+    if (opens && row.challenges[gen + 1] === next) {
+      const repeated = { ...row, gen: gen + 1 }
+      return grant(sid, repeated, gen + 1 === row.gen && isRecent(row))
+    }
+    row.revoked = "session_reuse_detected"
+    return refusal(401, row.revoked)
+  }
+
+  const sidOf = (seen: Seen) =>
+    seen.bearer?.split(".")[1] ?? String(seen.body.refresh_token ?? "").split("~")[0] ?? ""
+
+  function route(seen: Seen): Response {
+    const [method, path = ""] = seen.route.split(" ")
+    if (seen.route === "GET /config") {
+      return answer(200, { protocol: 1, providers: settings.providers, hosted: [] })
+    }
+    if (seen.route === "POST /exchange") return exchange(seen)
+    if (seen.route === "POST /refresh") return refresh(seen)
+    const row = rows.get(sidOf(seen))
+    if (!row || row.revoked) return refusal(401, "invalid_token")
+    if (seen.route === "POST /logout") {
+      row.revoked = "session_revoked"
+      return answer(200, settings.logoutUrl ? { logout_url: settings.logoutUrl } : {})
+    }
+    if (seen.route === "GET /sessions") {
+      return answer(200, { sessions: [...rows.keys()].map((session_id) => ({ session_id })) })
+    }
+    if (method === "DELETE" && path.startsWith("/sessions")) {
+      const id = path.split("/")[2]
+      for (const [sid, other] of rows) {
+        if (id === undefined ? other !== row : sid === id) other.revoked = "session_revoked"
+      }
+      return answer(204, null)
+    }
+    return refusal(404, "not_found")
+  }
+
+  const http: typeof fetch = async (input, init = {}) => {
+    const url = input instanceof Request ? input.url : String(input)
+    const headers = new Headers(init.headers)
+    const path = new URL(url).pathname.replace(/^\/auth/, "")
+    const seen: Seen = {
+      route: `${init.method ?? "GET"} ${path}`,
+      body: typeof init.body === "string" ? JSON.parse(init.body) : {},
+      bearer: headers.get("authorization")?.replace("Bearer ", "") ?? null,
+      url,
+      init,
+    }
+    requests.push(seen)
+    await null
+    const fault = faults.shift()
+    if (settings.whileDown || fault === "down") throw new TypeError("fetch failed")
+    if (fault === "portal") return new Response("<html>Welcome to the hotel</html>", { status: 200 })
+    if (fault === "hangs") return new Promise(() => {})
+    if (fault instanceof Response) return fault
+    const own = typeof fault === "function" ? await fault(seen) : undefined
+    if (own) return own
+    const reply = route(seen)
+    if (fault === "lost") throw new TypeError("fetch failed")
+    return reply
+  }
+
+  return {
+    http,
+    requests,
+    faults,
+    settings,
+    rows,
+    to: (name: string) => requests.filter((seen) => seen.route === name),
+    /** What the provider does: a code for the authorization request. */
+    issueCode(authorizationUrl: string): string {
+      const { searchParams } = new URL(authorizationUrl)
+      const code = `code-${draw()}`
+      codes.set(code, {
+        challenge: searchParams.get("code_challenge") ?? "",
+        nonce: searchParams.get("nonce") ?? "",
+      })
+      return code
+    },
+  }
+}
+
+export type TestBackend = ReturnType<typeof testBackend>

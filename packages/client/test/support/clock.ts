@@ -1,0 +1,48 @@
+import type { ClockPort } from "../../src/platforms/ports.js"
+
+export interface TestClock extends ClockPort {
+  /** Lets time pass on both clocks. */
+  advance(milliseconds: number): void
+  /** Moves the device's clock alone. */
+  jump(milliseconds: number): void
+}
+
+/**
+ * Virtual time. Whenever nothing else is left to do, it moves on to the next timer, so that waiting costs no real time.
+ */
+export function testClock(): TestClock {
+  let monotonic = 1000
+  let wall = 1_700_000_000_000
+  const timers = new Set<{ due: number; run: () => void }>()
+
+  function moveTo(time: number) {
+    wall += time - monotonic
+    monotonic = time
+  }
+
+  function fire() {
+    const [next] = [...timers].sort((a, b) => a.due - b.due)
+    if (!next) return
+    timers.delete(next)
+    moveTo(Math.max(monotonic, next.due))
+    next.run()
+  }
+
+  return {
+    wall: () => wall,
+    monotonic: () => monotonic,
+    after(milliseconds, run) {
+      const timer = { due: monotonic + milliseconds, run }
+      timers.add(timer)
+      const real = setTimeout(fire, 5)
+      return () => {
+        clearTimeout(real)
+        timers.delete(timer)
+      }
+    },
+    advance: (milliseconds) => moveTo(monotonic + milliseconds),
+    jump: (milliseconds) => {
+      wall += milliseconds
+    },
+  }
+}

@@ -1,0 +1,160 @@
+import { z } from "zod"
+import type { Report } from "./faults.js"
+import type { PkceServerOptions } from "./options.js"
+
+// Shapes only. What the values mean (reachable, strong, consistent) is judged in the other files of this folder.
+const text = z.string().min(1)
+const seconds = z.number().int()
+const jwk = z.record(z.string(), z.unknown())
+const callback = z.custom<(...args: unknown[]) => unknown>((value) => typeof value === "function", {
+  error: "Invalid input: expected function",
+})
+
+const client = {
+  clientId: text.optional(),
+  clientSecret: text.optional(),
+  privateKey: jwk.optional(),
+  clientAuthentication: z
+    .enum(["client_secret_basic", "client_secret_post", "private_key_jwt", "none"])
+    .optional(),
+  redirectUris: z.array(text).min(1).optional(),
+}
+
+const provider = {
+  ...client,
+  issuer: text.optional(),
+  metadataUrl: text.optional(),
+  metadata: z
+    .looseObject({
+      issuer: text,
+      authorization_endpoint: text,
+      token_endpoint: text,
+      jwks_uri: text,
+    })
+    .optional(),
+  clients: z.record(text, z.strictObject(client)).optional(),
+  scope: text.optional(),
+  authorizationParams: z.record(text, z.string()).optional(),
+  audience: text.optional(),
+  organization: text.optional(),
+  connection: text.optional(),
+  idTokenAlgorithms: z.array(text).min(1).optional(),
+  trustedAudiences: z.array(text).optional(),
+  maxAge: seconds.min(0).optional(),
+  fetchUserinfo: z.boolean().optional(),
+  nonce: z.enum(["required", "optional"]).optional(),
+  maxSkew: seconds.min(0).max(300).optional(),
+  allowedEndpointHosts: z.array(text).optional(),
+}
+
+const secret = z.union([
+  z.string(),
+  z.undefined(),
+  z.strictObject({ secret: z.string().optional(), signFrom: seconds.min(0).optional() }),
+])
+
+const STORE_METHODS = [
+  "create",
+  "advance",
+  "find",
+  "revoke",
+  "listByUser",
+  "revokeByUser",
+  "claim",
+  "settle",
+  "release",
+  "take",
+  "sweep",
+] as const
+
+const isStore = (value: unknown) =>
+  typeof value === "object" &&
+  value !== null &&
+  STORE_METHODS.every((method) => typeof (value as Record<string, unknown>)[method] === "function")
+
+const options = z.strictObject({
+  ...provider,
+  providers: z.record(text, z.strictObject(provider)).optional(),
+  url: text.optional(),
+  basePath: z.string().optional(),
+  secrets: z.array(secret).optional(),
+  retiredKids: z.array(text).optional(),
+  store: z.custom(isStore, { error: "Invalid input: expected a store" }).optional(),
+  session: z
+    .strictObject({
+      algorithm: z.enum(["HS256", "EdDSA", "ES256"]).optional(),
+      privateKey: jwk.optional(),
+      audience: text.optional(),
+      claims: z.array(text).optional(),
+      tokenLifetime: seconds.min(30).max(3600).optional(),
+      idleLifetime: seconds.min(60).optional(),
+      absoluteLifetime: seconds.min(60).optional(),
+    })
+    .optional(),
+  allowedOrigins: z.array(text).optional(),
+  postLogoutRedirectUris: z.array(text).optional(),
+  rateLimit: z
+    .union([z.literal(false), z.strictObject({ perMinute: z.number().positive(), burst: z.number().min(1) })])
+    .optional(),
+  clientAddress: callback.optional(),
+  onEvent: callback.optional(),
+  onReuse: callback.optional(),
+  onWarning: callback.optional(),
+  allowMemoryStore: z.boolean().optional(),
+  allowLoopbackHttp: z.boolean().optional(),
+  allowPrivateIdp: z.boolean().optional(),
+})
+
+const KNOWN: Record<string, readonly string[]> = {
+  "": Object.keys(options.shape),
+  provider: Object.keys(provider),
+  client: Object.keys(client),
+}
+
+/**
+ * Reports every option whose shape is wrong or whose name is unknown. False where a shape is wrong: what the values mean
+ * cannot be judged then.
+ */
+export function checkShape(input: PkceServerOptions, report: Report): boolean {
+  const result = options.safeParse(input)
+  if (result.success) return true
+  let shaped = true
+  for (const issue of result.error.issues) {
+    if (issue.code === "unrecognized_keys") {
+      for (const key of issue.keys) unknownOption([...issue.path, key], report)
+    } else {
+      shaped = false
+      // zod names the types that it expected and received, never the value.
+      report.fault(pathText(issue.path), issue.message.replace(/^Invalid input: /, ""), "Give it that shape.")
+    }
+  }
+  return shaped
+}
+
+function unknownOption(path: readonly PropertyKey[], report: Report): void {
+  const key = String(path.at(-1))
+  const kind = path.length === 1 ? "" : path.includes("clients") ? "client" : "provider"
+  const near = (KNOWN[kind] ?? []).find((known) => distance(known.toLowerCase(), key.toLowerCase()) <= 2)
+  report.fault(pathText(path), "is not an option", near ? `Did you mean ${near}?` : "Remove it.")
+}
+
+const pathText = (path: readonly PropertyKey[]) =>
+  path.reduce<string>(
+    (text, part) =>
+      typeof part === "number" ? `${text}[${part}]` : text ? `${text}.${String(part)}` : String(part),
+    "",
+  ) || "options"
+
+/** Levenshtein distance, for "did you mean". */
+function distance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, i) => i)
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i]
+    for (let j = 1; j <= b.length; j++) {
+      const change = (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1)
+      next.push(Math.min(change, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1))
+    }
+    row = next
+  }
+  return row[b.length] ?? 0
+}

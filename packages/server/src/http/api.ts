@@ -1,0 +1,84 @@
+import type { PkceServer } from "../server-types.js"
+import { createCors } from "./cors.js"
+import { createRateLimit } from "./rate-limit.js"
+import type { Rooms } from "./rooms.js"
+import { createRouter } from "./router.js"
+import { configRoute, createDescribe } from "./routes/config.js"
+import { exchangeRoute } from "./routes/exchange.js"
+import { jwksRoute } from "./routes/jwks.js"
+import { logoutRoute } from "./routes/logout.js"
+import { logoutTicketRoute } from "./routes/logout-ticket.js"
+import { refreshRoute } from "./routes/refresh.js"
+import { sessionRoute } from "./routes/session.js"
+import { sessionsRoutes } from "./routes/sessions.js"
+import { exchangeRequest, logoutRequest, parseRequest, refreshRequest } from "./schemas.js"
+import { createAuthenticate } from "./use-cases/authenticate.js"
+import { createExchange } from "./use-cases/exchange.js"
+import { createLogout } from "./use-cases/logout.js"
+import { createRefresh } from "./use-cases/refresh.js"
+import { createOwnSessions, createSessionAdministration } from "./use-cases/sessions.js"
+import { fromWebRequest, toWebResponse } from "./web-message.js"
+
+/** Joins use cases and routes: the same functions stand behind the wire and behind the server object. */
+export function createApi(rooms: Rooms, close: () => Promise<void>): PkceServer {
+  const { config, emit } = rooms
+  const describe = createDescribe(rooms)
+  const exchange = createExchange(rooms)
+  const refresh = createRefresh(rooms)
+  const sessions = createSessionAdministration(rooms)
+  const own = createOwnSessions(rooms, sessions)
+  const { logout, redeemTicket } = createLogout(rooms, sessions)
+
+  let toldOfParsedBody = false
+  const handle = createRouter({
+    routes: [
+      configRoute(describe),
+      exchangeRoute(exchange),
+      refreshRoute(refresh),
+      sessionRoute(rooms, own.describe),
+      ...sessionsRoutes(rooms, own),
+      logoutRoute(rooms, logout),
+      logoutTicketRoute(redeemTicket),
+      jwksRoute(rooms),
+    ],
+    cors: createCors(config.allowedOrigins),
+    limit: createRateLimit(config.rateLimit),
+    emit,
+    onParsedBody: () => {
+      if (toldOfParsedBody) return
+      toldOfParsedBody = true
+      config.onWarning("a body parser runs before the mount, so a name that is twice in a body is not seen")
+    },
+  })
+
+  function addressOf(request: Request): string | undefined {
+    try {
+      return config.clientAddress(request)
+    } catch {
+      // The team's code: without an address the request is only not counted.
+      return undefined
+    }
+  }
+
+  return {
+    handle,
+    async fetch(request) {
+      const path = withoutBase(new URL(request.url).pathname, config.basePath)
+      return toWebResponse(await handle(fromWebRequest(request, path, addressOf(request))))
+    },
+    authenticate: createAuthenticate(rooms),
+    config: describe,
+    exchange: async (input) => exchange(parseRequest(exchangeRequest, input)),
+    refresh: async (input) => refresh(parseRequest(refreshRequest, input)),
+    session: own.describe,
+    logout: async ({ session, ...input }) =>
+      logout({ ...parseRequest(logoutRequest, input), ...(session && { session }) }),
+    jwks: () => rooms.tokens.jwks(),
+    sessions,
+    close,
+  }
+}
+
+/** The path below the mount; a path that is not below it stays as it is, for a framework that has cut it already. */
+const withoutBase = (path: string, base: string): string =>
+  base !== "" && path.startsWith(`${base}/`) ? path.slice(base.length) : path

@@ -1,0 +1,118 @@
+import type { BodyRead, HttpAnswer, HttpRequest } from "./message.js"
+
+/** The part of Node's `IncomingMessage` that is used here, so that no framework's types are needed. */
+export interface NodeRequest {
+  method?: string | undefined
+  url?: string | undefined
+  headers: { [name: string]: string | string[] | undefined }
+  socket?: { remoteAddress?: string | undefined } | null
+  /** Set by a framework's body parser. */
+  body?: unknown
+  readableDidRead?: boolean
+  readableEnded?: boolean
+  on(event: string, listener: (chunk: Uint8Array) => void): unknown
+  off(event: string, listener: (chunk: Uint8Array) => void): unknown
+  pause(): unknown
+  resume(): unknown
+}
+
+/** The part of Node's `ServerResponse` that is used here. */
+export interface NodeResponse {
+  writeHead(status: number, headers: Record<string, string | number>): unknown
+  end(body?: string): unknown
+}
+
+export interface NodeMount {
+  /** The path below the mount, and the query. */
+  target: string
+  /** The client's address as the framework knows it. Default: the connection's. */
+  address?: string | undefined
+  /** What a body parser made, where the framework keeps it elsewhere than in `request.body`. */
+  parsed?: unknown
+}
+
+/** The request as plain data. */
+export function fromNodeRequest(request: NodeRequest, mount: NodeMount): HttpRequest {
+  const { target, address = request.socket?.remoteAddress } = mount
+  const cut = target.indexOf("?")
+  return {
+    method: request.method ?? "GET",
+    path: cut < 0 ? target : target.slice(0, cut),
+    query: cut < 0 ? "" : target.slice(cut + 1),
+    header(name) {
+      const value = request.headers[name]
+      return Array.isArray(value) ? value.join(", ") : value
+    },
+    body: (maxBytes, deadline) => {
+      const parsed = parsedBody(request, mount.parsed ?? request.body)
+      return parsed ? Promise.resolve(parsed) : readStream(request, maxBytes, deadline)
+    },
+    address,
+  }
+}
+
+/** What a body parser of the framework left behind, where one has read the stream. */
+function parsedBody(request: NodeRequest, body: unknown): BodyRead | null {
+  if (body === undefined || (request.readableDidRead === false && !request.readableEnded)) return null
+  if (typeof body === "string") return { kind: "bytes", bytes: new TextEncoder().encode(body) }
+  if (body instanceof Uint8Array) return { kind: "bytes", bytes: body }
+  return { kind: "parsed", value: body }
+}
+
+/** C9, C10: stops at the limit of size or time, and leaves the rest unread. */
+function readStream(request: NodeRequest, maxBytes: number, deadline: number): Promise<BodyRead> {
+  return new Promise((resolve) => {
+    const chunks: Uint8Array[] = []
+    let length = 0
+    const finish = (read: BodyRead) => {
+      clearTimeout(timer)
+      request.off("data", onData)
+      request.off("end", onEnd)
+      request.off("error", onAborted)
+      request.off("close", onAborted)
+      if (read.kind !== "bytes") request.pause()
+      // A late error of the connection has no other listener, and must not end the process.
+      request.on("error", () => undefined)
+      resolve(read)
+    }
+    const onData = (chunk: Uint8Array) => {
+      length += chunk.length
+      if (length > maxBytes) finish({ kind: "too_large" })
+      else chunks.push(chunk)
+    }
+    const onEnd = () => finish({ kind: "bytes", bytes: join(chunks, length) })
+    const onAborted = () => finish({ kind: "aborted" })
+    const timer = setTimeout(() => finish({ kind: "timeout" }), deadline)
+    if (request.readableEnded) return onEnd()
+    request.on("end", onEnd)
+    request.on("error", onAborted)
+    request.on("close", onAborted)
+    request.on("data", onData)
+    request.resume()
+  })
+}
+
+function join(chunks: Uint8Array[], length: number): Uint8Array {
+  const [first] = chunks
+  if (first && chunks.length === 1) return first
+  const joined = new Uint8Array(length)
+  let at = 0
+  for (const chunk of chunks) {
+    joined.set(chunk, at)
+    at += chunk.length
+  }
+  return joined
+}
+
+/** The headers to send, with the length; after a body that was not read whole the connection ends (C9, C10). */
+export function nodeHeaders(answer: HttpAnswer): Record<string, string | number> {
+  const headers: Record<string, string | number> = { ...answer.headers }
+  if (answer.status !== 204) headers["Content-Length"] = new TextEncoder().encode(answer.body).length
+  if (answer.status === 413 || answer.status === 408) headers.Connection = "close"
+  return headers
+}
+
+export function writeAnswer(response: NodeResponse, answer: HttpAnswer): void {
+  response.writeHead(answer.status, nodeHeaders(answer))
+  response.end(answer.body)
+}

@@ -1,0 +1,19 @@
+import type { HttpAnswer, HttpRequest } from "./message.js"
+
+/** One line of the wire protocol's table. */
+export interface Route {
+  method: "GET" | "POST" | "DELETE"
+  /** Exact; a last segment of `{id}` stands for one segment of base64url. */
+  path: string
+  /** Whether the request has a JSON body. Default: none is read. */
+  body?: "required" | "optional"
+  /** Failures of one address are counted, and too many of them answered 429 before any work (C13). */
+  limited?: boolean
+  handle(input: {
+    request: HttpRequest
+    /** The object of the body, not yet validated; empty where the route reads none. */
+    body: { [name: string]: unknown }
+    /** What stands for `{id}`. */
+    id: string
+  }): Promise<HttpAnswer>
+}

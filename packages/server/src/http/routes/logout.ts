@@ -1,0 +1,31 @@
+import type { LogoutAnswer, LogoutRequest } from "@pkce/protocol"
+import type { Session } from "../../session/types.js"
+import { json } from "../answer.js"
+import type { Rooms } from "../rooms.js"
+import type { Route } from "../route.js"
+import { logoutRequest, parseRequest } from "../schemas.js"
+import { bearerToken } from "../use-cases/authenticate.js"
+import { createEndedTokens } from "../use-cases/ended-tokens.js"
+
+/** `POST /logout`, never GET (I1): by the session token, or by the line where that has expired. */
+export function logoutRoute(
+  rooms: Rooms,
+  logout: (input: LogoutRequest & { session?: Session }) => Promise<LogoutAnswer>,
+): Route {
+  const ended = createEndedTokens(rooms.now)
+  return {
+    method: "POST",
+    path: "/logout",
+    body: "optional",
+    limited: true,
+    async handle({ request, body }) {
+      const input = parseRequest(logoutRequest, body)
+      const token = bearerToken(request.header("authorization"))
+      if (token === null) return json(200, await logout(input))
+      const session = (await rooms.tokens.verify(token)) ?? (await ended.find(token))
+      const answer = await logout({ ...input, ...(session && { session }) })
+      if (session) await ended.add(token, session)
+      return json(200, answer)
+    },
+  }
+}

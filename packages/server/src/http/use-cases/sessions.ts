@@ -1,0 +1,110 @@
+import { type Device, isIdentifier, type SessionAnswer, type SessionListAnswer } from "@pkce/protocol"
+import { PkceError } from "../../errors.js"
+import type { PkceServer, SessionRecord } from "../../server-types.js"
+import type { Session } from "../../session/types.js"
+import type { SessionRow } from "../../stores/contract.js"
+import type { Rooms } from "../rooms.js"
+import { liveRow } from "./authenticate.js"
+import { openProfile, userInfoOf } from "./grant.js"
+
+const expiryOf = (row: SessionRow) => Math.min(row.idleExpiresAt, row.absoluteExpiresAt)
+
+function deviceOf(row: SessionRow): Record<string, string> {
+  const device: unknown = JSON.parse(row.device)
+  return typeof device === "object" && device !== null ? (device as Record<string, string>) : {}
+}
+
+const recordOf = (row: SessionRow): SessionRecord => ({
+  sid: row.sid,
+  sub: row.sub,
+  createdAt: row.createdAt,
+  seenAt: row.seenAt,
+  absoluteExpiresAt: row.absoluteExpiresAt,
+  idpIss: row.idpIss,
+  idpSub: row.idpSub,
+  provider: row.provider,
+  device: deviceOf(row),
+})
+
+/** What the backend's own code may do with sessions; no caller's rights are asked here. */
+export function createSessionAdministration(rooms: Rooms): PkceServer["sessions"] {
+  const { store, tokens, emit } = rooms
+  return {
+    async list(sub) {
+      return (await store.listByUser(sub)).rows.map(recordOf)
+    },
+    async get(sid) {
+      if (!isIdentifier(sid)) return null
+      const { row, now } = await store.find(sid)
+      return row && row.revokedAt === null && now < expiryOf(row) ? recordOf(row) : null
+    },
+    async revoke(sid, reason = "administrator") {
+      if (!isIdentifier(sid)) return false
+      const ended = await store.revoke(sid, reason)
+      tokens.forget(sid)
+      if (ended) emit({ type: "session.revoked", session_id: sid, reason })
+      return ended
+    },
+    async revokeAll(sub, { except, reason = "administrator" } = {}) {
+      const ended = await store.revokeByUser(sub, reason, except)
+      for (const sid of ended) {
+        tokens.forget(sid)
+        emit({ type: "session.revoked", session_id: sid, sub, reason })
+      }
+      return ended
+    },
+  }
+}
+
+/** What a signed-in user may do with the sessions of this user, and of no other (F14). */
+export function createOwnSessions(rooms: Rooms, administration: PkceServer["sessions"]) {
+  const { store, tokens } = rooms
+  return {
+    async describe(session: Session): Promise<SessionAnswer> {
+      const { row } = await liveRow(rooms, session.id)
+      return {
+        session: {
+          session_id: row.sid,
+          sub: row.sub,
+          idp_iss: row.idpIss,
+          idp_sub: row.idpSub,
+          provider: row.provider,
+          created_at: row.createdAt,
+          expires_at: expiryOf(row),
+        },
+        user_info: userInfoOf(row, await openProfile(rooms, row)),
+      }
+    },
+
+    async list(session: Session): Promise<SessionListAnswer> {
+      const { rows } = await store.listByUser(session.user.sub)
+      // A token outlives the end of its session by some minutes: it must not show the others' names meanwhile.
+      if (!rows.some((row) => row.sid === session.id)) {
+        tokens.forget(session.id)
+        throw new PkceError("session_revoked")
+      }
+      const sessions = rows.map((row) => ({
+        session_id: row.sid,
+        current: row.sid === session.id,
+        created_at: row.createdAt,
+        last_seen_at: row.seenAt,
+        expires_at: expiryOf(row),
+        device: deviceOf(row) as Device,
+      }))
+      return { sessions }
+    },
+
+    async revoke(session: Session, sid: string): Promise<void> {
+      await liveRow(rooms, session.id)
+      const found = await administration.get(sid)
+      // F14: somebody else's session and one that does not exist are the same answer.
+      if (!found || found.sub !== session.user.sub) throw new PkceError("not_found")
+      await administration.revoke(sid, "user")
+    },
+
+    async revokeOthers(session: Session): Promise<void> {
+      await liveRow(rooms, session.id)
+      await administration.revokeAll(session.user.sub, { except: session.id, reason: "user" })
+    },
+  }
+}

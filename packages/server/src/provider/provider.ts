@@ -1,0 +1,122 @@
+import type { ProviderConfig } from "../config/config.js"
+import { ProviderError } from "../errors.js"
+import type { HttpClient } from "../runtime/http.js"
+import { algorithmOf } from "./algorithms.js"
+import { createClientAuthenticator } from "./client-authentication.js"
+import { refused, restated } from "./failures.js"
+import { type IdTokenPolicy, validateIdToken } from "./id-token.js"
+import type { IssuerSource } from "./issuer.js"
+import { buildLogoutUrl } from "./logout-url.js"
+import { redirectUriMatcher } from "./redirect-uri.js"
+import type { JsonObject } from "./strict-json.js"
+import { redeemCode } from "./token-endpoint.js"
+import type { Provider } from "./types.js"
+import { fetchUserinfo } from "./userinfo.js"
+
+/** The protocol's own claims. `_claim_sources` may bear access tokens of other parties. */
+const NOT_PROFILE = new Set(
+  "iss sub aud azp exp iat nbf jti nonce at_hash c_hash s_hash sid events _claim_names _claim_sources".split(
+    " ",
+  ),
+)
+
+const profileOf = (...sources: JsonObject[]): Record<string, unknown> =>
+  Object.fromEntries(
+    sources.flatMap((claims) => Object.entries(claims)).filter(([name]) => !NOT_PROFILE.has(name)),
+  )
+
+export interface ProviderDependencies {
+  http: HttpClient
+  /** Shared by all entries of one issuer. */
+  source: IssuerSource
+  /** Seconds since the epoch. */
+  now: () => number
+}
+
+/** One client id at one issuer. What a login needs and no login changes is made here, once. */
+export function createProvider(entry: ProviderConfig, { http, source, now }: ProviderDependencies): Provider {
+  const { id, issuer, clientId, nonceOptional } = entry
+  const authenticate = createClientAuthenticator(entry)
+  const asymmetric = entry.idTokenAlgorithms.some((alg) => algorithmOf(alg)?.kty !== "oct")
+  const acrValues = entry.authorizationParams.acr_values?.split(" ").filter(Boolean) ?? null
+  const policy: Omit<IdTokenPolicy, "keys"> = {
+    issuer,
+    clientId,
+    clientSecret: entry.clientSecret,
+    algorithms: entry.idTokenAlgorithms,
+    trustedAudiences: entry.trustedAudiences,
+    organization: entry.organization,
+    acrValues,
+    maxAge: entry.maxAge,
+    maxSkew: entry.maxSkew,
+  }
+
+  return {
+    id,
+    issuer,
+    clientId,
+    nonceOptional,
+    allowsRedirectUri: redirectUriMatcher(entry.redirectUris),
+
+    async config() {
+      const { metadata, keys } = await source.get()
+      http.warm(new URL(metadata.token_endpoint).origin)
+      // A login is about to start; what fails here is tried again, and reported, when it ends.
+      if (asymmetric) keys.ready().catch(() => {})
+      return {
+        id,
+        issuer,
+        authorization_endpoint: metadata.authorization_endpoint,
+        client_id: clientId,
+        scope: entry.scope,
+        iss_in_callback: metadata.authorization_response_iss_parameter_supported === true,
+        authorization_params: entry.authorizationParams,
+      }
+    },
+
+    async checkCallbackIssuer(iss) {
+      const { metadata } = await source.get()
+      if (iss === undefined) {
+        if (metadata.authorization_response_iss_parameter_supported)
+          throw refused("callback_issuer_missing", false)
+      } else if (iss !== issuer) throw refused("callback_issuer_mismatch", false)
+    },
+
+    async redeem(input) {
+      if (input.nonce === undefined && !nonceOptional) throw refused("nonce_required", false)
+      const { metadata, keys } = await source.get()
+      // Before the code is spent: an outage of the keys must not cost the user the login.
+      if (asymmetric) await keys.ready()
+      const answer = await redeemCode(http, metadata, authenticate, input, now)
+      try {
+        const claims = await validateIdToken(
+          answer.id_token,
+          { ...policy, keys },
+          { nonce: input.nonce, accessToken: answer.access_token, code: input.code, now: now() },
+        )
+        const userinfo =
+          entry.fetchUserinfo && metadata.userinfo_endpoint
+            ? await fetchUserinfo(http, metadata.userinfo_endpoint, answer.access_token, claims.sub, {
+                ...policy,
+                keys,
+              })
+            : {}
+        return {
+          issuer,
+          subject: claims.sub,
+          idpSid: typeof claims.sid === "string" ? claims.sid : null,
+          profile: profileOf(claims, userinfo),
+          tokens: { ...answer, id_token: String(answer.id_token) },
+        }
+      } catch (error) {
+        // Once the provider has seen the code no failure leaves it unspent, not even one of the keys, which knows no code.
+        throw error instanceof ProviderError && !error.spent ? restated(error, true) : error
+      }
+    },
+
+    async logoutUrl(input) {
+      const { metadata } = await source.get()
+      return buildLogoutUrl(metadata, clientId, input)
+    },
+  }
+}

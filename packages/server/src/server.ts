@@ -1,0 +1,67 @@
+import { processEnvironment } from "./config/environment.js"
+import type { PkceServerOptions } from "./config/options.js"
+import { resolveConfig } from "./config/resolve.js"
+import { createEmit } from "./emit.js"
+import { createApi } from "./http/api.js"
+import { guardStore } from "./http/guarded-store.js"
+import { createProviders } from "./provider/providers.js"
+import type { PkceServer } from "./server-types.js"
+import { createSessionLine } from "./session/line.js"
+import { createSessionTokens } from "./session/tokens.js"
+import { fingerprint } from "./vault/fingerprint.js"
+import { createKeyRing } from "./vault/keyring.js"
+import { createVault } from "./vault/seal.js"
+
+/**
+ * Makes the backend's half of the login: mount it, and guard your own routes with `requireSession`. With no options, or
+ * with options that name no provider, it reads `PKCE_*` from the environment. Nothing is fetched before the first request.
+ *
+ * @throws {@link ConfigurationError} with every fault at once, and how to mend each
+ * @example
+ * ```ts
+ * const auth = createPkceServer({
+ *   issuer: "https://tenant.auth0.com/",
+ *   clientId: process.env.CLIENT_ID,
+ *   clientSecret: process.env.CLIENT_SECRET,
+ *   redirectUris: ["com.example.app://auth/callback"],
+ *   secrets: [process.env.PKCE_SECRET],
+ *   store: sqliteStore(new Database("auth.db")),
+ * })
+ * ```
+ */
+export function createPkceServer(options?: PkceServerOptions): PkceServer {
+  const config = resolveConfig(options, processEnvironment())
+  const emit = createEmit(config.onEvent)
+  const store = guardStore(config.store, emit)
+  const providers = createProviders(config, emit)
+  const ring = createKeyRing(config.secrets, config.retiredKids)
+  const line = createSessionLine({
+    ring,
+    store,
+    emit,
+    idleSeconds: config.session.idleLifetime,
+    onReuse: (reuse) => {
+      tokens.forget(reuse.session_id)
+      config.onReuse(reuse)
+    },
+  })
+  const tokens = createSessionTokens({ session: config.session, ring })
+  return createApi(
+    {
+      config,
+      providers,
+      ring,
+      vault: createVault(ring),
+      tokens,
+      line,
+      store,
+      emit,
+      fingerprint: (value) => fingerprint(ring, value),
+      now: () => Math.floor(Date.now() / 1000),
+    },
+    async () => {
+      await providers.close()
+      await config.store.close?.()
+    },
+  )
+}

@@ -1,0 +1,22 @@
+import { equal, hmac } from "#crypto"
+import { chain } from "../runtime/awaitable.js"
+import type { KeyRing } from "../vault/types.js"
+import { encodeHeader } from "./jwt.js"
+import type { Signer } from "./signer.js"
+
+/**
+ * HS256 (RFC 7518 section 3.2) straight on the runtime's crypto: on Node without a promise, which is what makes it 10 times
+ * cheaper than through WebCrypto.
+ */
+export function createHs256(ring: KeyRing): Signer {
+  const headers = chain(ring.kids(), (kids) => new Map(kids.map((kid) => [kid, encodeHeader("HS256", kid)])))
+  const mac = (kid: string, data: Uint8Array) =>
+    chain(ring.hmac(kid, "session-hs256"), (key) => hmac(key, data))
+  return {
+    headers: () => headers,
+    active: (now) => ring.active(now),
+    sign: mac,
+    verify: (kid, data, signature) => chain(mac(kid, data), (expected) => equal(expected, signature)),
+    publicKeys: () => [],
+  }
+}

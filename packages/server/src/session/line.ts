@@ -1,0 +1,177 @@
+import { fromBase64url } from "@pkce/protocol"
+import { equal, hmac, sha256 } from "#crypto"
+import { PkceError } from "../errors.js"
+import type { Emit } from "../events.js"
+import type { SessionRow, Store } from "../stores/contract.js"
+import { lengthPrefixed } from "../vault/fields.js"
+import type { KeyRing } from "../vault/types.js"
+import { newRing, recall } from "./history.js"
+import { endOf, judge, plainStep, type Use } from "./judge.js"
+import { formatRefreshToken, parseRefreshToken, type RefreshToken } from "./refresh-token.js"
+import type { SessionLine, Step } from "./types.js"
+
+export interface SessionLineOptions {
+  ring: KeyRing
+  store: Store
+  emit: Emit
+  /** Seconds without a refresh after which a session ends. */
+  idleSeconds: number
+  /** Called once for each session that was revoked because two parties used one generation of it. */
+  onReuse: (reuse: { session_id: string; sub: string }) => void
+}
+
+/** Lost races in one refresh before it is answered 503. Each loss means that somebody else's step was committed. */
+const MAX_ATTEMPTS = 5
+
+const utf8 = new TextEncoder()
+
+/**
+ * The session line: PKCE carried on through every refresh. A refresh token carries the session_challenge of its own
+ * generation; the refresh opens it with the session_verifier and sets the next challenge. The successor is a function of
+ * the request alone, so an honest repeat finds what it did before, and a second party, who cannot know the next
+ * challenge, is found at its first use (RFC 9700 section 4.14.2, without a grace period).
+ *
+ * The key id of a successor is the one that signed at the time of its commit, which the row holds as `seenAt`: a repeat
+ * finds it on every process. It is not part of `cur`. Where the rings of two processes differ, or a store lost the
+ * commit, the two answers to one request may differ in the key id, and nothing else; both are good, and a client keeps
+ * the first that it stored.
+ */
+export function createSessionLine(options: SessionLineOptions): SessionLine {
+  const { ring, store, emit, idleSeconds, onReuse } = options
+
+  const parse = (text: string) =>
+    parseRefreshToken(ring, text, (kid) => emit({ type: "keyring.missing", kid }))
+
+  /** GR6: a store that cannot be asked is our outage; it ends no session. */
+  async function ask<T>(operation: () => Promise<T>): Promise<T> {
+    try {
+      return await operation()
+    } catch (error) {
+      if (error instanceof PkceError) throw error
+      emit({ type: "store.failed" })
+      throw new PkceError("unavailable", { reason: "store_failed", retryAfter: 1 })
+    }
+  }
+
+  async function granted(
+    use: Use,
+    challenge: Uint8Array,
+    secret: Uint8Array,
+    row: SessionRow,
+    now: number,
+    kind: { repeat: boolean; forward: boolean; withSessionToken: boolean },
+  ): Promise<Step> {
+    const { repeat, forward, withSessionToken } = kind
+    const kid = await ring.active(row.seenAt)
+    const gen = use.gen + 1
+    const refreshToken = await formatRefreshToken(ring, { kid, sid: use.sid, gen, challenge, secret })
+    const who = { session_id: row.sid, sub: row.sub, provider: row.provider }
+    emit({ type: "session.refreshed", ...who, generation: gen, repeat, forward })
+    return { outcome: "granted", row, refreshToken, now, repeat, withSessionToken }
+  }
+
+  /** F1: the session ends in the store before anybody gets an answer. */
+  async function alarm(generation: number, row: SessionRow): Promise<Step> {
+    if (await ask(() => store.revoke(row.sid, "reuse"))) {
+      const who = { session_id: row.sid, sub: row.sub }
+      emit({ type: "session.reuse_detected", ...who, generation, row_generation: row.gen })
+      try {
+        onReuse(who)
+      } catch {
+        // The hook is the team's code: its failure must not turn this 401 into a 500 that the client repeats.
+      }
+    }
+    return ended("session_reuse_detected")
+  }
+
+  return {
+    async begin({ kid, sid, code, codeVerifier, challenge }) {
+      const lock = decoded(challenge)
+      const key = await ring.hmac(kid, "exchange")
+      const secret = await hmac(key, lengthPrefixed(code, codeVerifier, challenge, sid))
+      const cur = await sha256(concat(secret, lock))
+      const refreshToken = await formatRefreshToken(ring, { kid, sid, gen: 0, challenge: lock, secret })
+      return { cur, history: newRing(cur), refreshToken }
+    },
+
+    async refresh({ refreshToken, verifier, challenge }) {
+      const lock = decoded(challenge)
+      const token = await parse(refreshToken)
+      if (!token) return ended("invalid_token")
+      const { sid, gen } = token
+
+      if (!(await opens(token, verifier))) {
+        // F5: whoever has the token without its key is not the owner, however the store stands.
+        const { row, now } = await ask(() => store.find(sid))
+        if (!row) return ended("session_expired")
+        const end = endOf(row, now)
+        return end ? ended(end.code) : alarm(gen, row)
+      }
+
+      const secret = await successor(ring, token, lock)
+      const cur = await sha256(concat(token.secret, token.challenge))
+      const use: Use = { sid, gen, cur, nextCur: await sha256(concat(secret, lock)) }
+
+      let step = plainStep(use, idleSeconds)
+      let forward = false
+      for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
+        const tried = step
+        const result = await ask(() => store.advance(tried))
+        if (result.outcome === "missing") return ended("session_expired")
+        const { row, now } = result
+        if (result.outcome === "advanced") {
+          return granted(use, lock, secret, row, now, { repeat: false, forward, withSessionToken: true })
+        }
+        const judged = judge(use, row, now, idleSeconds)
+        if (judged.verdict === "ended") return ended(judged.code)
+        if (judged.verdict === "reuse") return alarm(gen, row)
+        if (judged.verdict === "repeat") {
+          const kind = { repeat: true, forward: false, withSessionToken: judged.recent }
+          return granted(use, lock, secret, row, now, kind)
+        }
+        // F4: the step is compared again in the store; a loss is judged anew by the row that won.
+        step = judged.step
+        forward = judged.forward
+      }
+      throw new PkceError("unavailable", { reason: "contended", retryAfter: 1 })
+    },
+
+    async prove({ refreshToken, verifier }) {
+      const token = await parse(refreshToken)
+      if (!token || !(await opens(token, verifier))) return null
+      const { row } = await ask(() => store.find(token.sid))
+      if (!row || row.cur.length === 0) return null
+      // A token from the future proves that the store lost commits (R9): its owner may still log out.
+      if (token.gen > row.gen) return row.sid
+      const cur = await sha256(concat(token.secret, token.challenge))
+      if (token.gen === row.gen) return equal(cur, row.cur) ? row.sid : null
+      const mark = recall(row, token.gen, cur)
+      return token.gen === row.gen - 1 && (mark === "same" || mark === "unknown") ? row.sid : null
+    },
+  }
+}
+
+const ended = (code: Extract<Step, { outcome: "ended" }>["code"]): Step => ({ outcome: "ended", code })
+
+/** The S256 transformation (RFC 7636 section 4.2) of the verifier against the lock that the token carries. */
+const opens = async (token: RefreshToken, verifier: string): Promise<boolean> =>
+  equal(await sha256(utf8.encode(verifier)), token.challenge)
+
+/** Deterministic in the request: under the key of the token that was presented, never the one that is active now. */
+async function successor(ring: KeyRing, token: RefreshToken, lock: Uint8Array): Promise<Uint8Array> {
+  const key = await ring.hmac(token.kid, "refresh-derive")
+  return hmac(key, lengthPrefixed("succ", token.sid, String(token.gen + 1), token.secret, lock))
+}
+
+function decoded(challenge: string): Uint8Array {
+  const bytes = fromBase64url(challenge)
+  if (bytes?.length !== 32) throw new PkceError("invalid_request", { reason: "session_challenge" })
+  return bytes
+}
+
+function concat(a: Uint8Array, b: Uint8Array): Uint8Array {
+  const joined = new Uint8Array(a.length + b.length)
+  joined.set(a)
+  joined.set(b, a.length)
+  return joined
+}

@@ -1,0 +1,109 @@
+import { existsSync } from "node:fs"
+import { dirname, join, relative } from "node:path"
+import { serverErrors } from "@pkce/protocol"
+import { beforeAll, describe, expect, it } from "vitest"
+import { ENVIRONMENT } from "../packages/server/src/config/environment.js"
+import { faults, membersOf, program, textsOf } from "./docs/compile.js"
+import { anchors, blocks, cells, links, type Page, pages, root } from "./docs/markdown.js"
+
+const all = pages()
+const code = all.flatMap((page) => blocks(page, "ts"))
+const page = (path: string): Page => {
+  const found = all.find((candidate) => candidate.path === path)
+  if (!found) throw new Error(`no ${path}`)
+  return found
+}
+const firstCells = (one: Page, heading: string) => cells(one, 0, heading)
+const sorted = (names: Iterable<string>) => [...new Set(names)].sort()
+
+describe("every TypeScript block compiles against the packages", () => {
+  let compiled: ReturnType<typeof program>
+  beforeAll(() => {
+    compiled = program(code)
+  }, 60_000)
+
+  it.each(code.map((block) => [`${block.page}:${block.line}`, block] as const))("%s", (_, block) => {
+    expect(faults(compiled, block)).toEqual([])
+  })
+
+  it("the check sees a mistake", () => {
+    const wrong = {
+      page: "README.md",
+      line: 0,
+      code: 'import { createPkceServer } from "@pkce/server"\ncreatePkceServer({ issuer: 1 })',
+    }
+    expect(faults(program([wrong]), wrong).join()).toContain("not assignable")
+  })
+
+  it("docs/configuration.md names every option and no other", () => {
+    const options = "packages/server/src/config/options.ts"
+    const configuration = page("docs/configuration.md")
+    const documented = ["## Provider", "## Backend"].flatMap((heading) => firstCells(configuration, heading))
+    expect(sorted(documented)).toEqual(sorted(membersOf(compiled, options, "PkceServerOptions")))
+    const session = membersOf(compiled, options, "SessionOptions").map((name) => `session.${name}`)
+    expect(sorted(firstCells(configuration, "## Session"))).toEqual(sorted(session))
+  })
+
+  it("docs/troubleshooting.md explains every code of the client, and reasons that exist", () => {
+    const troubleshooting = page("docs/troubleshooting.md")
+    const codes = textsOf(compiled, "packages/protocol/src/errors.ts", "ClientErrorCode")
+    const documented = firstCells(troubleshooting, "## From the app")
+    expect(sorted(documented)).toEqual(sorted(codes))
+    const reasons = new Set(textsOf(compiled, "packages/server/src/provider/failures.ts", "Refusal"))
+    expect(reasons.size).toBeGreaterThan(0)
+    const named = firstCells(troubleshooting, "### Reasons of `login_failed`")
+    expect(named.filter((reason) => !reasons.has(reason))).toEqual([])
+  })
+})
+
+it("docs/configuration.md names every environment variable and its option", () => {
+  const configuration = page("docs/configuration.md")
+  const names = firstCells(configuration, "## Environment variables")
+  const options = cells(configuration, 1, "## Environment variables")
+  expect(Object.fromEntries(names.map((name, i) => [name, options[i]]))).toEqual(
+    Object.fromEntries(Object.entries(ENVIRONMENT).map(([name, [option]]) => [name, option])),
+  )
+})
+
+describe("error codes", () => {
+  it("docs/wire.md has the whole table", () => {
+    const documented = page("docs/wire.md")
+      .text.split("\n")
+      .flatMap((line) => {
+        const [, status, codes] = /^\| (\d{3}) \| (.*) \|$/.exec(line) ?? []
+        return [...(codes ?? "").matchAll(/`(\w+)`/g)].map(([, name]) => [name, Number(status)])
+      })
+    const table = Object.entries(serverErrors).map(([name, { status }]) => [name, status])
+    expect(Object.fromEntries(documented)).toEqual(Object.fromEntries(table))
+    expect(documented).toHaveLength(table.length)
+  })
+
+  it("docs/troubleshooting.md explains every code of the backend, with its status", () => {
+    const documented = page("docs/troubleshooting.md")
+      .text.split("\n")
+      .flatMap((line) => {
+        const [, name, status] = /^\| `(\w+)` \| (\d{3}) \|/.exec(line) ?? []
+        return name ? [[name, Number(status)]] : []
+      })
+    const table = Object.entries(serverErrors).map(([name, { status }]) => [name, status])
+    expect(Object.fromEntries(documented)).toEqual(Object.fromEntries(table))
+  })
+})
+
+describe("links", () => {
+  it.each(all.map((one) => [one.path, one] as const))("%s points at what is there", (_, one) => {
+    const broken = links(one).filter((target) => {
+      if (/^[a-z]+:/.test(target)) return false
+      const [file = "", anchor] = target.split("#")
+      const path = file === "" ? one.path : relative(root, join(root, dirname(one.path), file))
+      if (!existsSync(join(root, path))) return true
+      return anchor !== undefined && !anchors(page(path)).includes(anchor)
+    })
+    expect(broken).toEqual([])
+  })
+})
+
+it("no page names a path of a machine or a registry's host", () => {
+  const signs = /\/(?:home|root|Users|tmp|work)\/|registry\.|localhost:4873/
+  expect(all.filter(({ text }) => signs.test(text)).map(({ path }) => path)).toEqual([])
+})
