@@ -1,0 +1,4 @@
+import { fileURLToPath } from "node:url"
+import { acceptance } from "@pkce-examples/local-provider/acceptance"
+
+acceptance("Hono", fileURLToPath(new URL("..", import.meta.url)))
