@@ -14,6 +14,8 @@ export default defineConfig({
     koa: "src/mounts/koa.ts",
     next: "src/mounts/next.ts",
     node: "src/mounts/node.ts",
+    postgres: "src/stores/postgres.ts",
+    redis: "src/stores/redis.ts",
     sqlite: "src/stores/sqlite.ts",
     testing: "src/testing/index.ts",
     "runtime/crypto.node": "src/runtime/crypto.node.ts",

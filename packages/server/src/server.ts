@@ -46,6 +46,8 @@ export function createPkceServer(options?: PkceServerOptions): PkceServer {
     },
   })
   const tokens = createSessionTokens({ session: config.session, ring })
+  // F11: what another process ends is refused here too, from the moment that the store tells.
+  const stopListening = config.store.onRevoked?.(tokens.forget)
   return createApi(
     {
       config,
@@ -60,6 +62,7 @@ export function createPkceServer(options?: PkceServerOptions): PkceServer {
       now: () => Math.floor(Date.now() / 1000),
     },
     async () => {
+      stopListening?.()
       await providers.close()
       await config.store.close?.()
     },

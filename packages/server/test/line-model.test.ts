@@ -1,23 +1,12 @@
 import fc from "fast-check"
-import Database from "libsql"
-import { describe, expect, test } from "vitest"
-import type { Store } from "../src/stores/contract.js"
+import { afterAll, describe, expect, test } from "vitest"
 import { memoryStore } from "../src/stores/memory.js"
-import { sqliteStore } from "../src/stores/sqlite.js"
-import {
-  HAPPENINGS,
-  type Happening,
-  live,
-  type ModelOptions,
-  shortMemory,
-  type World,
-} from "./support/line-model.js"
+import { HAPPENINGS, type Happening, live, type ModelOptions, type World } from "./support/line-model.js"
+import { type Clock, modelStores } from "./support/model-stores.js"
+import { notRun } from "./support/services.js"
+import { shortMemory } from "./support/short-memory.js"
 
-type Clock = { now: () => number }
-const stores: Record<string, { store: (clock: Clock) => Store; runs: number }> = {
-  memory: { store: memoryStore, runs: 400 },
-  sqlite: { store: (clock) => sqliteStore(new Database(":memory:"), clock), runs: 60 },
-}
+const { stores, missing } = await modelStores()
 
 const THIEVES: readonly Happening["what"][] = ["steal", "thief refreshes"]
 // What a busy client sees most is asked for most, so that the runs go far along the line.
@@ -61,8 +50,12 @@ const check = (
     { numRuns: runs, seed: 20_260_101 },
   )
 
-for (const [name, { store, runs }] of Object.entries(stores)) {
-  describe(`the line as a model, on ${name}`, () => {
+for (const name of missing) notRun(`the line as a model, on ${name}`)
+
+for (const { name, store, runs, close } of stores) {
+  describe(`the line as a model, on ${name}`, { timeout: 20_000 + runs * 500 }, () => {
+    afterAll(close)
+
     test("I1, I3, I5: whatever is lost, doubled, late, crashed, rotated or rolled back, nobody is logged out", async () => {
       const result = await check(quiet, { store }, runs, honestFails)
       expect(result.counterexample).toBeNull()

@@ -1,11 +1,14 @@
 import { serverErrors } from "@pkce/protocol"
 import { afterEach, beforeEach, describe, expect, it } from "vitest"
 import { createPkceServer } from "../src/server.js"
-import { call, type Fixture, parsed, random, s256, startServer, wire } from "./support/server.js"
+import { memoryStore } from "../src/stores/memory.js"
+import { call, type Fixture, parsed, random, s256, startServer, wire, withoutPush } from "./support/server.js"
 
 let fixture: Fixture
 beforeEach(async () => {
-  fixture = await startServer({ postLogoutRedirectUris: ["https://app.example.com/bye"] })
+  // Without push, what another process ends is found in the store, and that is what is tested here.
+  const store = withoutPush(memoryStore())
+  fixture = await startServer({ store, postLogoutRedirectUris: ["https://app.example.com/bye"] })
 })
 afterEach(() => fixture.close())
 

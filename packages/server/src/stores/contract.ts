@@ -131,5 +131,12 @@ export interface Store {
   /** Deletes at most `limit` rows and values that have expired. The number deleted. */
   sweep(limit: number): Promise<number>
 
+  /**
+   * Calls `listener` with the id of every session that any process ends, as soon as this process can hear of it; returns
+   * what ends that. Left out where the store cannot push. What is ended while the connection is lost may go unheard: a
+   * session token is short-lived, and the next refresh is refused in any case.
+   */
+  onRevoked?(listener: (sid: string) => void): () => void
+
   close?(): Promise<void> | void
 }

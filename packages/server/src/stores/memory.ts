@@ -24,6 +24,7 @@ export function memoryStore(options: { now?: () => number } = {}): Store {
   const seconds = () => Math.floor(clock() / 1000)
   const rows = new Map<string, SessionRow>()
   const values = new Map<string, Once>()
+  const listeners = new Set<(sid: string) => void>()
   const sweepRows = sweeper(rows, rowDead)
   const sweepValues = sweeper(values, (entry, now) => now >= entry.expiresAt)
 
@@ -38,6 +39,7 @@ export function memoryStore(options: { now?: () => number } = {}): Store {
     // Nobody can use what is sealed in there any more: keep no more of a dead session than its name.
     const nothing = { profile: new Uint8Array(), grant: null }
     rows.set(row.sid, { ...row, ...nothing, revokedAt: now, revokedReason: reason })
+    for (const listener of listeners) listener(row.sid)
     return true
   }
 
@@ -118,6 +120,13 @@ export function memoryStore(options: { now?: () => number } = {}): Store {
       const now = seconds()
       const gone = sweepRows(rows.size, now, limit)
       return gone + sweepValues(values.size, now, limit - gone)
+    },
+
+    onRevoked(listener) {
+      listeners.add(listener)
+      return () => {
+        listeners.delete(listener)
+      }
     },
   }
 }

@@ -8,8 +8,8 @@ import { fileURLToPath } from "node:url"
 import Database from "libsql"
 import { afterEach, beforeEach, expect, test } from "vitest"
 import { created, newSession, stepOf } from "../testing/conformance/case.js"
+import { fromColumns, type SessionColumns } from "./columns.js"
 import { sqliteStore } from "./sqlite.js"
-import { fromColumns, type SessionColumns } from "./sqlite-row.js"
 import type { SqliteDatabase, SqliteValue } from "./sqlite-schema.js"
 
 let folder: string

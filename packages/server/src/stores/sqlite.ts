@@ -1,6 +1,6 @@
+import { fromColumns, type SessionColumns } from "./columns.js"
 import type { ClaimResult, NewSession, Store } from "./contract.js"
 import { RETENTION } from "./rows.js"
-import { fromColumns, type SessionColumns } from "./sqlite-row.js"
 import { prepareDatabase, type SqliteDatabase, type SqliteValue } from "./sqlite-schema.js"
 
 export type { SqliteDatabase, SqliteStatement, SqliteValue } from "./sqlite-schema.js"

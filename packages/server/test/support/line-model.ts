@@ -1,6 +1,6 @@
 import type { Step } from "../../src/session/types.js"
-import type { SessionRow, Store } from "../../src/stores/contract.js"
-import { accept, createRig, type Holder, type Request, requestOf, SECRETS } from "./line.js"
+import type { NewSession, SessionRow, Store } from "../../src/stores/contract.js"
+import { accept, createRig, DAY, type Holder, type Request, requestOf, SECRETS } from "./line.js"
 
 /** One thing that happens to a client, a network, a fleet, a store, or a thief. `pick` chooses among what is there. */
 export interface Happening {
@@ -57,14 +57,14 @@ const RING = 32
 
 /** Lets everything happen in turn, then heals the network, and says what became of everybody. */
 export async function live(happenings: Happening[], options: ModelOptions): Promise<World> {
-  const journal: { at: number; redo: (store: Store) => Promise<unknown> }[] = []
+  const journal: Kept[] = []
   const faults = { before: false, after: false }
   let current: Store
   const make = options.store
   const rig = createRig({
     store(clock) {
       current = make(clock)
-      return faulty(() => current, clock, journal, faults)
+      return faulty(() => current, journal, faults)
     },
   })
   const [first = "", ...newer] = SECRETS
@@ -164,10 +164,7 @@ export async function live(happenings: Happening[], options: ModelOptions): Prom
       journal.splice(1 + (pick % journal.length))
       const now = rig.clock.seconds
       current = make(rig.clock)
-      for (const { at, redo } of journal) {
-        rig.clock.seconds = at
-        await redo(current)
-      }
+      await restore(current, journal, rig.clock)
       rig.clock.seconds = now
       advancedBy = new Map()
     },
@@ -207,44 +204,44 @@ export async function live(happenings: Happening[], options: ModelOptions): Prom
   return world
 }
 
-/** Writes down each change of the store, to play it again after a rollback, and lets processes die around a call. */
-function faulty(
-  current: () => Store,
-  clock: { now: () => number },
-  journal: { at: number; redo: (store: Store) => Promise<unknown> }[],
-  faults: { before: boolean; after: boolean },
-): Store {
-  async function call<T>(work: (store: Store) => Promise<T>, changes: boolean): Promise<T> {
+/** The session as it was made, and the row after each step since. */
+type Kept = { session: NewSession; row: SessionRow } | { row: SessionRow }
+
+/** Writes down each step of the line, to go back to it in a rollback, and lets processes die around a call. */
+function faulty(current: () => Store, journal: Kept[], faults: { before: boolean; after: boolean }): Store {
+  async function call<T>(work: (store: Store) => Promise<T>, keep: (result: T) => void = () => undefined) {
     if (faults.before) throw new Error("the process died before the store")
     const result = await work(current())
-    if (changes) journal.push({ at: clock.now() / 1000, redo: work })
+    keep(result)
     if (faults.after) throw new Error("the process died after the store")
     return result
   }
   return {
     ...current(),
-    create: (session) => call((store) => store.create(session), true),
-    advance: (step) => call((store) => store.advance(step), true),
-    revoke: (sid, reason) => call((store) => store.revoke(sid, reason), true),
-    find: (sid) => call((store) => store.find(sid), false),
+    create: (session) =>
+      call(
+        (store) => store.create(session),
+        (result) => void (result.outcome === "created" && journal.push({ session, row: result.row })),
+      ),
+    advance: (step) =>
+      call(
+        (store) => store.advance(step),
+        (result) => void (result.outcome === "advanced" && journal.push({ row: result.row })),
+      ),
+    revoke: (sid, reason) => call((store) => store.revoke(sid, reason)),
+    find: (sid) => call((store) => store.find(sid)),
   }
 }
 
-/** A store whose ring reaches back `reach` generations: the negative control of the history. */
-export function shortMemory(store: Store, reach: number): Store {
-  function forget(row: SessionRow): SessionRow {
-    const history = new Uint8Array(row.history)
-    for (let slot = 0; slot < RING; slot++) {
-      const generation = row.gen - ((row.gen - slot + RING * 1000) % RING)
-      if (row.gen - generation >= reach) history.set([0x80, 0, 0, 0, 0, 0, 0, 0], slot * 8)
-    }
-    return { ...row, history }
-  }
-  return {
-    ...store,
-    async advance(step) {
-      const result = await store.advance(step)
-      return result.outcome === "missing" ? result : { ...result, row: forget(result.row) }
-    },
-  }
+/** Brings an empty store to the last row of the journal, in as few operations as there can be. */
+async function restore(store: Store, journal: Kept[], clock: { seconds: number }): Promise<void> {
+  const [first, last] = [journal[0], journal.at(-1)]
+  if (!first || !last || !("session" in first)) throw new Error("the journal does not begin with a session")
+  clock.seconds = first.row.createdAt
+  await store.create(first.session)
+  const { sid, gen, cur, history, seenAt } = last.row
+  if (gen === 0) return
+  clock.seconds = seenAt
+  const expect = { gen: 0, cur: first.session.cur }
+  await store.advance({ sid, expect, next: { gen, cur }, history: { ring: history }, idleSeconds: 30 * DAY })
 }

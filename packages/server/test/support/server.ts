@@ -13,14 +13,14 @@ import type { FakeProvider, FakeProviderOptions, FinishedLogin } from "../../src
 export const random = () => randomBytes(32).toString("base64url")
 export const s256 = (verifier: string) => createHash("sha256").update(verifier).digest("base64url")
 
-/** A store that counts its calls by name. */
+/** A store that counts its calls by name; listening asks it for nothing. */
 export function countedStore(inner: Store): Store & { calls: Record<string, number> } {
   const calls: Record<string, number> = {}
   const counted = new Proxy(inner, {
     get(target, name: string) {
       if (name === "calls") return calls
       const member = target[name as keyof Store]
-      if (typeof member !== "function") return member
+      if (typeof member !== "function" || name === "onRevoked") return member
       return (...args: unknown[]) => {
         calls[name] = (calls[name] ?? 0) + 1
         return Reflect.apply(member, target, args)
@@ -29,6 +29,9 @@ export function countedStore(inner: Store): Store & { calls: Record<string, numb
   })
   return counted as Store & { calls: Record<string, number> }
 }
+
+/** The same store, as one that cannot tell of what other processes end. */
+export const withoutPush = ({ onRevoked: _, ...store }: Store): Store => store
 
 export type CountedStore = ReturnType<typeof countedStore>
 

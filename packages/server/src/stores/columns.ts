@@ -1,9 +1,13 @@
 import type { SessionRow } from "./contract.js"
 
-/** Drivers differ: a blob is a Buffer, a Uint8Array or (libsql's `all`) an ArrayBuffer; a number may be a bigint. */
+/**
+ * Drivers differ: a blob is a Buffer, a Uint8Array or (libsql's `all`) an ArrayBuffer; a number may be a bigint, or (pg)
+ * its text.
+ */
 type Blob = Uint8Array | ArrayBuffer
-type Integer = number | bigint
+type Integer = number | bigint | string
 
+/** A row of the table `pkce_sessions`. */
 export interface SessionColumns {
   sid: string
   sub: string

@@ -1,0 +1,182 @@
+import { fromColumns, type SessionColumns } from "./columns.js"
+import type { NewSession, Store } from "./contract.js"
+import { withinDeadline } from "./deadline.js"
+import { qualifier } from "./postgres-schema.js"
+import { prepareTexts, type StatementName, statementText } from "./postgres-statements.js"
+import type { PostgresListener, PostgresPool, PostgresStoreOptions } from "./postgres-types.js"
+import { createPush } from "./push.js"
+
+export { migrate, postgresSchema } from "./postgres-schema.js"
+export type { PostgresListener, PostgresPool, PostgresStoreOptions } from "./postgres-types.js"
+
+/** One sweep of at most this many rows at every so many sessions and values that are added. */
+const SWEEP = { every: 64, limit: 200 }
+
+/** Attempts at a statement that met a serialization failure or a deadlock: nothing was written, so it may be repeated. */
+const ATTEMPTS = 4
+const REPEATABLE = new Set(["40001", "40P01"])
+
+type Columns = Record<string, unknown>
+
+/**
+ * A store in PostgreSQL 12 or newer, for any number of processes. The pool is passed in: `Pool` of `pg`. Make the tables
+ * with {@link migrate}, or with your own migrations from {@link postgresSchema}.
+ *
+ * A refresh is one statement. Nothing is left on a connection (no prepared names, no settings, no open transaction), so a
+ * pool behind PgBouncer in transaction mode will do. Times are judged by PostgreSQL's clock, after the row's lock was got.
+ * A statement that PostgreSQL has rolled back for a serialization failure or a deadlock is repeated up to three times;
+ * what has no answer after two seconds throws, and is answered 503. The pool stays yours: `close` does not end it, and it
+ * is your pool that needs an `error` listener.
+ *
+ * @param pool Anything with pg's `query({ text, values })`.
+ * @throws TypeError where `schema` is not a plain lower-case name.
+ * @example
+ * ```ts
+ * import { Client, Pool } from "pg"
+ *
+ * const connectionString = process.env.DATABASE_URL
+ * const pool = new Pool({ connectionString, connectionTimeoutMillis: 2000 })
+ * pool.on("error", () => undefined)
+ * await migrate(pool)
+ * const auth = createPkceServer({ ...options, store: postgresStore(pool) })
+ * ```
+ */
+export function postgresStore(pool: PostgresPool, options: PostgresStoreOptions = {}): Store {
+  const { schema = "public", listener, now: clock } = options
+  const tables = qualifier(schema)
+  const channel = `pkce_revoked_${schema}`
+  const statements = clock
+    ? (name: StatementName) => statementText(name, tables, `${Math.floor(clock() / 1000)}::bigint`)
+    : prepareTexts(tables)
+
+  async function run(name: StatementName, values: unknown[]): Promise<Columns[]> {
+    const text = statements(name)
+    const { rows } = await withinDeadline(repeated(() => pool.query({ text, values })))
+    return rows
+  }
+  const changed = async (name: StatementName, values: unknown[]) => (await run(name, values)).length > 0
+
+  async function find(sid: string) {
+    const [found] = await run("find", [sid])
+    return { row: rowOf(found), now: Number(found?.now) }
+  }
+
+  async function sweep(limit: number): Promise<number> {
+    const gone = (await run("sweepSessions", [limit])).length
+    return gone + (await run("sweepOnce", [limit - gone])).length
+  }
+  let added = 0
+  function sweepNowAndThen(): void {
+    if (++added % SWEEP.every === 0) sweep(SWEEP.limit).catch(() => undefined)
+  }
+
+  const push = listener && createPush((heard, lost) => subscribe(listener, channel, heard, lost))
+
+  return {
+    kind: "postgres",
+
+    async create(session: NewSession) {
+      sweepNowAndThen()
+      const { sid, sub, cur, history, idleSeconds, absoluteSeconds, notAfter } = session
+      const { provider, idpIss, idpSub, idpSid, device, profile, grant, grantRev } = session
+      const about = [provider, idpIss, idpSub, idpSid, device, profile, grant, grantRev]
+      for (;;) {
+        const values = [sid, sub, cur, history, idleSeconds, absoluteSeconds, ...about, notAfter]
+        const [made] = await run("create", values)
+        const created = rowOf(made)
+        if (created) return { outcome: "created", row: created, now: Number(made?.now) }
+        const { row, now } = await find(sid)
+        if (row) return { outcome: "exists", row, now }
+        if (now > notAfter) return { outcome: "late", now }
+        // It was swept between the two statements: the id is free, so try again.
+      }
+    },
+
+    async advance({ sid, expect, next, history, idleSeconds }) {
+      const step = [sid, expect.gen, expect.cur, next.gen, next.cur, idleSeconds]
+      const [result] =
+        "ring" in history
+          ? await run("advanceRing", [...step, history.ring])
+          : await run("advanceMark", [...step, history.mark, (next.gen % 32) * 8 + 1])
+      const row = rowOf(result)
+      const now = Number(result?.now)
+      if (!row) return { outcome: "missing", now }
+      return { outcome: result?.moved === true ? "advanced" : "refused", row, now }
+    },
+
+    find,
+
+    revoke: (sid, reason) => changed("revoke", [sid, reason, channel]),
+
+    async listByUser(sub) {
+      const found = await run("listByUser", [sub])
+      return { rows: found.flatMap((row) => rowOf(row) ?? []), now: Number(found[0]?.now) }
+    },
+
+    async revokeByUser(sub, reason, except = "") {
+      const ended = await run("revokeByUser", [sub, reason, channel, except])
+      return ended.map(({ sid }) => String(sid))
+    },
+
+    async claim(kind, key, value, ttlSeconds) {
+      sweepNowAndThen()
+      for (;;) {
+        const [made] = await run("claim", [kind, key, value, ttlSeconds])
+        if (made) return { outcome: "claimed", now: Number(made.now) }
+        const [taken] = await run("read", [kind, key])
+        if (taken) return { outcome: "taken", value: String(taken.value), now: Number(taken.now) }
+        // It was released or it expired between the two statements: the claim is free, so try again.
+      }
+    },
+
+    settle: (kind, key, expected, value) => changed("settle", [kind, key, expected, value]),
+
+    release: (kind, key, expected) => changed("release", [kind, key, expected]),
+
+    async take(kind, key) {
+      const [taken] = await run("take", [kind, key])
+      return taken ? String(taken.value) : null
+    },
+
+    sweep,
+
+    ...(push && { onRevoked: push.on, close: push.close }),
+  }
+}
+
+/** The row of a left join: all of it is null where there is none. */
+const rowOf = (columns: Columns | undefined) =>
+  columns && columns.sid !== null ? fromColumns(columns as unknown as SessionColumns) : null
+
+async function repeated<T>(work: () => Promise<T>): Promise<T> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await work()
+    } catch (error) {
+      const code = (error as { code?: unknown } | null)?.code
+      if (attempt === ATTEMPTS || typeof code !== "string" || !REPEATABLE.has(code)) throw error
+      await new Promise((resolve) => setTimeout(resolve, Math.random() * 10 * 2 ** attempt))
+    }
+  }
+}
+
+async function subscribe(
+  open: () => Promise<PostgresListener>,
+  channel: string,
+  heard: (sid: string) => void,
+  lost: () => void,
+) {
+  const client = await open()
+  client.on("error", lost)
+  client.on("end", lost)
+  client.on("notification", ({ payload }) => {
+    if (payload) heard(payload)
+  })
+  try {
+    await client.query(`LISTEN "${channel}"`)
+  } catch (error) {
+    await client.end().catch(() => undefined)
+    throw error
+  }
+  return () => client.end()
+}

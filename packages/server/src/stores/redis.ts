@@ -1,0 +1,175 @@
+import { Buffer } from "node:buffer"
+import type { NewSession, OnceKind, SessionRow, Store } from "./contract.js"
+import { withinDeadline } from "./deadline.js"
+import { createPush } from "./push.js"
+import { connection, evaluate } from "./redis-client.js"
+import { createEndedSessions, createEvictionCheck, createReplicaWait } from "./redis-durability.js"
+import { packed, unpacked } from "./redis-row.js"
+import { SCRIPTS } from "./redis-scripts.js"
+import type {
+  IoredisClient,
+  NodeRedisClient,
+  NodeRedisCluster,
+  RedisArgument,
+  RedisStoreOptions,
+} from "./redis-types.js"
+import { isLive } from "./rows.js"
+
+export type {
+  IoredisClient,
+  NodeRedisClient,
+  NodeRedisCluster,
+  RedisArgument,
+  RedisStoreOptions,
+} from "./redis-types.js"
+
+type Reply = [now: number, outcome: Buffer, value?: Buffer | null]
+
+/**
+ * A store in Redis 6.2 or newer, or Valkey, for any number of processes; alone, with Sentinel, or as a cluster. The client
+ * is passed in: `ioredis`, or `redis` 5 and newer, connected.
+ *
+ * A refresh is one script on one key. Every key expires by itself, so there is nothing to sweep. Times are judged by the
+ * server's clock, inside the script. Sessions are data, not a cache: the server must have `maxmemory-policy noeviction` and
+ * should have `appendonly yes`. A server that lost the last writes logs nobody out. Ended sessions wait for one replica
+ * where there are any (not with ioredis's `Cluster`, which cannot say which server it asks), and are ended again when the
+ * connection was made anew. What has no answer after two seconds throws, and is answered 503.
+ *
+ * The client stays yours: `close` closes only the connection that the store has made, a duplicate that listens for the
+ * sessions which other processes end.
+ *
+ * @example
+ * ```ts
+ * import { Redis } from "ioredis"
+ *
+ * const redis = new Redis(process.env.REDIS_URL ?? "redis://127.0.0.1")
+ * const auth = createPkceServer({ ...options, store: redisStore(redis) })
+ * ```
+ */
+export function redisStore(
+  client: IoredisClient | NodeRedisClient | NodeRedisCluster,
+  options: RedisStoreOptions = {},
+): Store {
+  const { prefix = "pkce:", now: clock } = options
+  const warn = options.onWarning ?? ((text: string) => console.warn(`@pkce/server: ${text}`))
+  const redis = connection(client)
+  const channel = `${prefix}revoked`
+  // Braces: a cluster places a key by what stands in them.
+  const sessionKey = (sid: string) => `${prefix}s:{${sid}}`
+  const userKey = (sub: string) => `${prefix}u:{${sub}}`
+  const onceKey = (kind: OnceKind, key: string) => `${prefix}o:${kind}:{${key}}`
+
+  const checkEviction = createEvictionCheck(redis, sessionKey(""), warn)
+  const replicated = createReplicaWait(redis)
+  const ended = createEndedSessions(revokeHere)
+  const stopEndingAgain = redis.onReady(ended.endAgain)
+  const push = createPush(redis.subscription(channel))
+
+  function run<T>(name: keyof typeof SCRIPTS, key: string, args: (RedisArgument | number)[]): Promise<T> {
+    checkEviction()
+    const time = clock ? String(Math.floor(clock() / 1000)) : ""
+    const texts = args.map((arg) => (typeof arg === "number" ? String(arg) : arg))
+    return withinDeadline(evaluate(redis, SCRIPTS[name], key, [time, ...texts])) as Promise<T>
+  }
+
+  async function rowFrom(name: "create" | "advance" | "find", sid: string, args: (RedisArgument | number)[]) {
+    const [now, outcome, raw] = await run<Reply>(name, sessionKey(sid), args)
+    return { now, outcome: String(outcome), row: raw ? unpacked(sid, raw) : null }
+  }
+
+  async function revokeHere(sid: string, reason: string, sub = ""): Promise<boolean> {
+    return (await run<number>("revoke", sessionKey(sid), [reason, sub, channel, sid])) === 1
+  }
+
+  async function revoke(sid: string, reason: string, sub?: string): Promise<boolean> {
+    if (!(await revokeHere(sid, reason, sub))) return false
+    ended.add(sid, reason)
+    await withinDeadline(replicated(sessionKey(sid)))
+    return true
+  }
+
+  /** The entries may be of sessions that were never made, or are over: each is verified where it is used. */
+  async function sidsOf(sub: string): Promise<{ sids: string[]; now: number }> {
+    const [now, sids] = await run<[number, Buffer[]]>("listed", userKey(sub), [])
+    return { sids: sids.map(String), now }
+  }
+
+  return {
+    kind: "redis",
+
+    async create(session: NewSession) {
+      const { sid, sub, cur, history, idleSeconds, absoluteSeconds, notAfter, grantRev } = session
+      // First the index, then the row: a crash between the two leaves an entry that leads nowhere, and never a session
+      // that nobody can end by its user.
+      await run("enlist", userKey(sub), [absoluteSeconds, sid])
+      const { about, sealed } = packed(session)
+      const line = [Buffer.from(history), Buffer.from(cur)]
+      const limits = [notAfter, idleSeconds, absoluteSeconds, grantRev]
+      const { outcome, row, now } = await rowFrom("create", sid, [...limits, ...line, sub, about, sealed])
+      if (!row) return { outcome: "late", now }
+      return { outcome: outcome === "created" ? "created" : "exists", row, now }
+    },
+
+    async advance({ sid, expect, next, history, idleSeconds }) {
+      const step = [expect.gen, Buffer.from(expect.cur), next.gen, Buffer.from(next.cur), idleSeconds]
+      const ring =
+        "ring" in history ? [Buffer.from(history.ring), ""] : [Buffer.from(history.mark), (next.gen % 32) * 8]
+      const { outcome, row, now } = await rowFrom("advance", sid, [...step, ...ring])
+      if (!row) return { outcome: "missing", now }
+      return { outcome: outcome === "advanced" ? "advanced" : "refused", row, now }
+    },
+
+    async find(sid) {
+      const { row, now } = await rowFrom("find", sid, [])
+      return { row, now }
+    },
+
+    revoke: (sid, reason) => revoke(sid, reason),
+
+    async listByUser(sub) {
+      const { sids, now } = await sidsOf(sub)
+      const found = await Promise.all(sids.map((sid) => rowFrom("find", sid, [])))
+      const rows = found.flatMap(({ row, now }) => (row?.sub === sub && isLive(row, now) ? [row] : []))
+      return { rows: rows.sort(newestFirst), now }
+    },
+
+    async revokeByUser(sub, reason, except) {
+      const { sids } = await sidsOf(sub)
+      const theirs = sids.filter((sid) => sid !== except)
+      const gone = await Promise.all(theirs.map((sid) => revoke(sid, reason, sub)))
+      return theirs.filter((_, i) => gone[i])
+    },
+
+    async claim(kind, key, value, ttlSeconds) {
+      const [now, , taken] = await run<Reply>("claim", onceKey(kind, key), [value, ttlSeconds])
+      return taken ? { outcome: "taken", value: String(taken), now } : { outcome: "claimed", now }
+    },
+
+    async settle(kind, key, expected, value) {
+      return (await run<number>("settle", onceKey(kind, key), [expected, value])) === 1
+    },
+
+    async release(kind, key, expected) {
+      return (await run<number>("release", onceKey(kind, key), [expected])) === 1
+    },
+
+    async take(kind, key) {
+      const taken = await run<Buffer | null>("take", onceKey(kind, key), [])
+      return taken === null ? null : String(taken)
+    },
+
+    /** Nothing to do: every key has its time to live. */
+    async sweep() {
+      return 0
+    },
+
+    onRevoked: push.on,
+
+    close() {
+      stopEndingAgain()
+      return push.close()
+    },
+  }
+}
+
+const newestFirst = (a: SessionRow, b: SessionRow) => b.createdAt - a.createdAt
