@@ -1,4 +1,4 @@
-import { existsSync } from "node:fs"
+import { existsSync, readdirSync, readFileSync } from "node:fs"
 import { dirname, join, relative } from "node:path"
 import { serverErrors } from "@pkce/protocol"
 import { beforeAll, describe, expect, it } from "vitest"
@@ -13,6 +13,10 @@ const page = (path: string): Page => {
   if (!found) throw new Error(`no ${path}`)
   return found
 }
+const sources = (folder: string) =>
+  readdirSync(folder, { recursive: true, encoding: "utf8" })
+    .filter((file) => file.endsWith(".ts") && !file.endsWith(".test.ts"))
+    .map((file) => readFileSync(join(folder, file), "utf8"))
 const firstCells = (one: Page, heading: string) => cells(one, 0, heading)
 const sorted = (names: Iterable<string>) => [...new Set(names)].sort()
 
@@ -88,6 +92,18 @@ describe("error codes", () => {
     const table = Object.entries(serverErrors).map(([name, { status }]) => [name, status])
     expect(Object.fromEntries(documented)).toEqual(Object.fromEntries(table))
   })
+})
+
+it("docs/troubleshooting.md says of a code that nothing raises that it is not of this version, and of no other", () => {
+  const used = (room: string) => sources(join(root, room)).join("\n")
+  const [client, server] = [used("packages/client/src"), used("packages/server/src")]
+  const rows = page("docs/troubleshooting.md").text.matchAll(/^\| `(\w+)` \|( \d{3} \|)?(.*)$/gm)
+  const [, fromApp = ""] = page("docs/troubleshooting.md").text.split("## From the app")
+  for (const [row, name, status, text = ""] of rows) {
+    if (!status && !fromApp.includes(row)) continue
+    const raised = (status ? server : client).includes(`"${name}"`)
+    expect([name, / in this version/.test(text)]).toEqual([name, !raised])
+  }
 })
 
 describe("links", () => {

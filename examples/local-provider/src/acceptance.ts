@@ -1,4 +1,3 @@
-import { randomBytes } from "node:crypto"
 import { mkdtemp, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -9,15 +8,11 @@ import { createClock } from "./clock.js"
 import { logInHeadless } from "./headless.js"
 import { type LocalProvider, startLocalProvider } from "./provider.js"
 import { type RunningExample, runExample } from "./run-example.js"
+import { settingsOf } from "./settings.js"
 
-/** The environment of an example: what `.env` holds for a real provider. */
+/** The environment of an example. */
 export const environmentOf = (provider: LocalProvider, folder: string): Record<string, string> => ({
-  PKCE_ISSUER: provider.issuer,
-  PKCE_CLIENT_ID: provider.clientId,
-  PKCE_CLIENT_SECRET: provider.clientSecret,
-  PKCE_REDIRECT_URIS: "http://127.0.0.1/callback",
-  PKCE_SECRET: randomBytes(32).toString("base64"),
-  PKCE_ALLOW_LOOPBACK_HTTP: "true",
+  ...settingsOf(provider),
   DATABASE: join(folder, "auth.db"),
   PORT: "0",
 })

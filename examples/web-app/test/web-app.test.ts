@@ -127,6 +127,9 @@ it("R6: two tabs share the session; both refresh at once and the line moves by o
   const second = await open()
   await status(second, "signed in")
 
+  await press(first, "Refresh now")
+  await first.locator("#note", { hasText: "ten seconds" }).waitFor()
+
   const moves = () => told.filter((step) => step.title === "One compare-and-swap moves the line").length
   // The client keeps 10 s between two steps; until then a refresh gives the present token.
   await expect
@@ -165,6 +168,40 @@ it("signs in by a popup, which closes itself, while the page stays", async () =>
   expect(page.url()).toBe(`${app.url}/`)
   await page.reload()
   await status(page, "signed in")
+})
+
+it("a popup that the provider's opener policy cuts off still signs in, and is no cancelled login", async () => {
+  await context.route(`${provider.issuer}/**`, async (route) => {
+    const response = await route.fetch({ maxRedirects: 0 })
+    const headers = { ...response.headers(), "cross-origin-opener-policy": "same-origin" }
+    await route.fulfill({ response, headers })
+  })
+  const page = await open()
+  // The window that opens has the focus. (Under automation every page believes to have it.)
+  await page.evaluate(() => {
+    const watched = Object.assign(window, { looks: 0, opened: null as Window | null })
+    document.hasFocus = () => {
+      watched.looks++
+      return false
+    }
+    const { open } = window
+    window.open = (...args) => {
+      watched.opened = open(...args)
+      return watched.opened
+    }
+  })
+  const waiting = page.waitForEvent("popup")
+  await press(page, "Sign in with a popup")
+  const popup = await waiting
+  await popup.getByLabel("User name").waitFor()
+  await page.waitForFunction(() => {
+    const { looks, opened } = window as unknown as { looks: number; opened: Window }
+    return opened.closed && looks > 1
+  })
+  expect(await page.getByRole("button", { name: "Sign in", exact: true }).isDisabled()).toBe(true)
+  await enterName(popup, "Grace Hopper")
+  await status(page, "signed in")
+  expect(await page.locator("#name").textContent()).toBe("Grace Hopper")
 })
 
 it("a popup that the user closes is a cancelled login, and the page goes on", async () => {

@@ -77,7 +77,8 @@ export interface PkceClient {
    * in time. With `minTtl` (seconds) it waits for a token that lives longer than that, and gives the present one if none can
    * be had.
    *
-   * @throws PkceError `network` (try again; the session stays), `stalled`, `storage_unavailable`
+   * @throws PkceError `network` or a code of the backend with `retryable` (try again; the session stays), `stalled`,
+   *   `storage_unavailable`
    */
   getSessionToken(options?: { minTtl?: number }): Promise<string | null>
   /**
@@ -110,16 +111,14 @@ function secure(url: string): string {
 
 /** The mount's URL without a trailing slash. A path is resolved in the browser only. */
 function baseOf(server: string, platform: Platform): () => string {
-  const path = server.replace(/\/+$/, "")
-  if (!/^\/(?![/\\])/.test(server)) {
-    secure(server)
-    return () => path
-  }
-  return () => {
-    const url = (platform.origin?.() ?? "") + path
+  const isPath = /^\/(?![/\\])/.test(server)
+  const base = () => {
+    const url = ((isPath && platform.origin?.()) || "") + server.replace(/\/+$/, "")
     secure(url)
     return url
   }
+  if (!isPath) base()
+  return base
 }
 
 /**
@@ -150,18 +149,14 @@ export function createPkceClient(options: PkceClientOptions): PkceClient {
   const record = createRecordStore(platform.storage)
   const events = createEvents()
   const state = createSessionState(record, clock, events, platform.changes)
-  const repeating = { wire, clock, crypto }
-  const line = createLine({ ...repeating, record, state, events })
-  const logout = createLogout({ wire, line, record, state, browser: platform.browser })
+  const core = { platform, wire, clock, crypto, record, events, state }
+  const line = createLine(core)
+  const logout = createLogout({ ...core, line })
   const authorized = createFetch({ http, line, origin: () => originOf(base()) ?? "", apiOrigins })
   const logins = createLogins({
-    ...repeating,
-    record,
-    state,
-    events,
-    platform,
+    ...core,
     redirectUri,
-    providers: createProviderList(repeating, options.providers),
+    providers: createProviderList(core, options.providers),
     provider: options.provider,
     device: { platform: platform.name, ...options.device },
     abandon(session) {

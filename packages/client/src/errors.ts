@@ -7,12 +7,12 @@ export type PkceErrorCode = ClientErrorCode | ServerErrorCode
 export type PkcePhase = "configure" | "start" | "callback" | "exchange" | "refresh" | "request" | "storage"
 
 export interface PkceErrorDetails {
-  retryable?: boolean | undefined
+  retryable?: boolean
   errorId?: string | undefined
   /** Seconds. */
   retryAfter?: number | undefined
   untrustedIdpText?: string | undefined
-  ignorable?: boolean | undefined
+  ignorable?: boolean
 }
 
 /**
@@ -45,7 +45,7 @@ export class PkceError extends Error {
 
   constructor(code: PkceErrorCode, phase: PkcePhase, details: PkceErrorDetails = {}) {
     super(`PKCE ${phase} failed: ${code}`)
-    const { retryable = /^(network|storage)/.test(code), ignorable = false } = details
-    Object.assign(this, details, { name: "PkceError", code, phase, retryable, ignorable })
+    const retryable = /^(network|storage)/.test(code)
+    Object.assign(this, { name: "PkceError", code, phase, retryable, ignorable: false }, details)
   }
 }

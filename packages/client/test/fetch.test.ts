@@ -102,6 +102,23 @@ describe("fetch", () => {
     expect(device.backend.requests).toHaveLength(2)
   })
 
+  it("nor a request whose body is gone, where the engine does not show it as a stream", async () => {
+    const { device, app } = await loggedIn()
+    device.clock.advance(60_000)
+    device.backend.faults.push(no())
+    const request = new Request("https://api.example.com/me", { method: "POST", body: "x" })
+    Object.defineProperty(request, "body", { value: undefined })
+    expect((await app.fetch(request)).status).toBe(401)
+    expect(device.backend.requests).toHaveLength(1)
+  })
+
+  it("but a request without a body", async () => {
+    const { device, app } = await loggedIn()
+    device.clock.advance(60_000)
+    device.backend.faults.push(no())
+    expect((await app.fetch(new Request("https://api.example.com/sessions"))).status).toBe(200)
+  })
+
   it("does without a token where nobody is logged in", async () => {
     const device = testDevice()
     device.backend.faults.push(no())

@@ -92,7 +92,7 @@ describe("a step of the line", () => {
 })
 
 describe("what is not an answer", () => {
-  const faults: [string, () => Fault][] = [
+  const faults: [name: string, fault: () => Fault, code?: string][] = [
     ["a lost answer", () => "lost"],
     ["no connection", () => "down"],
     ["R18 a captive portal's page", () => "portal"],
@@ -111,10 +111,10 @@ describe("what is not an answer", () => {
       () => answer(200, { session_id: "x", refresh_token: "y", session_token: "z", expires_in: 9 }),
     ],
     ["a grant without the header", () => new Response('{"session_id":"x","refresh_token":"y"}')],
-    ["429", () => refusal(429, "rate_limited", true)],
-    ["500", () => refusal(500, "internal", true)],
-    ["503", () => refusal(503, "unavailable", true)],
-    ["408", () => refusal(408, "request_timeout", true)],
+    ["429", () => refusal(429, "rate_limited", true), "rate_limited"],
+    ["500", () => refusal(500, "internal", true), "internal"],
+    ["503", () => refusal(503, "unavailable", true), "unavailable"],
+    ["408", () => refusal(408, "request_timeout", true), "request_timeout"],
   ]
 
   it.each(faults)("GR4 F2 %s: the same request again, and nobody is logged out", async (_, fault) => {
@@ -129,8 +129,8 @@ describe("what is not an answer", () => {
   })
 
   it.each(faults)(
-    "GR4 F2 %s for days: a bounded wait, then `network`, and the same request the day after",
-    async (_, fault) => {
+    "GR4 F2 %s for days: a bounded wait, then an error that says so, and the same request the day after",
+    async (_, fault, code = "network") => {
       const { device, app, events } = await loggedIn()
       for (let day = 0; day < 3; day++) {
         device.clock.advance(24 * HOUR)
@@ -138,7 +138,7 @@ describe("what is not an answer", () => {
         device.backend.faults.push(fault(), fault(), fault(), fault())
         const start = device.clock.monotonic()
         expect(await app.getSessionToken().catch((e) => e)).toMatchObject({
-          code: "network",
+          code,
           retryable: true,
         })
         expect(device.clock.monotonic() - start).toBeLessThanOrEqual(15_000)
@@ -159,7 +159,7 @@ describe("what is not an answer", () => {
     device.clock.advance(HOUR)
     device.backend.faults.push(refusal(429, "rate_limited", true, { "Retry-After": "40" }))
     const error = await app.getSessionToken().catch((e) => e)
-    expect(error).toMatchObject({ code: "network", retryAfter: 40, errorId: "0123456789abcdef" })
+    expect(error).toMatchObject({ code: "rate_limited", retryAfter: 40, errorId: "0123456789abcdef" })
     device.clock.advance(20_000)
     expect(await app.getSessionToken().catch((e) => e)).toMatchObject({ code: "network", retryAfter: 20 })
     expect(steps(device)).toHaveLength(1)
@@ -286,6 +286,32 @@ describe("getSessionToken", () => {
     expect(await app.getSessionToken({ minTtl: 120 })).toMatch(/^st\./)
     device.clock.advance(200_000)
     expect(await codeOf(app.getSessionToken())).toBe("network")
+  })
+
+  it.each([0, -10, Number.NaN, 3600])(
+    "with a minTtl of %d gives a token, or fails: never null",
+    async (minTtl) => {
+      const { device, app } = await loggedIn()
+      const first = await app.getSessionToken({ minTtl })
+      expect(first).toMatch(/^st\./)
+      device.clock.advance(305_000)
+      const second = await app.getSessionToken({ minTtl })
+      expect(second).toMatch(/^st\./)
+      expect(second).not.toBe(first)
+      device.clock.advance(305_000)
+      device.backend.settings.whileDown = true
+      expect(await codeOf(app.getSessionToken({ minTtl }))).toBe("network")
+    },
+  )
+
+  it.each([0, 1])("a token that ends between two looks (%d) at the clock is no logout", async (first) => {
+    const { device } = await loggedIn()
+    let looks = first
+    const clock = { ...device.clock, wall: () => device.clock.wall() + looks++ }
+    const app = device.start({ platform: { ...device.platform(), clock } })
+    await app.restore()
+    device.clock.advance(299_980)
+    for (let i = 0; i < 30; i++) expect(await app.getSessionToken({ minTtl: 0 })).toMatch(/^st\./)
   })
 
   it("begins one generation in ten seconds at most", async () => {

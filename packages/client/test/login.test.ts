@@ -68,6 +68,43 @@ describe("a login", () => {
     expect(app.session).toBeNull()
   })
 
+  it("that the app ends before the browser opens opens none", async () => {
+    const device = testDevice()
+    const controller = new AbortController()
+    device.backend.faults.push(() => {
+      controller.abort()
+      return undefined
+    })
+    device.answer = () => new Promise(() => {})
+    expect(await device.start().login({ signal: controller.signal })).toEqual({ status: "cancelled" })
+    expect(device.opened).toEqual([])
+  })
+
+  it("ends with the session that handleRedirect makes while it waits", async () => {
+    const device = testDevice()
+    const app = device.start()
+    device.answer = () => new Promise(() => {})
+    const login = app.login({ appState: "here" })
+    await vi.waitFor(() => expect(device.opened).toHaveLength(1))
+    expect(await app.handleRedirect(`${REDIRECT}?code=1&state=another`)).toBeNull()
+    const handled = await app.handleRedirect(honest(device.backend, device.opened[0] ?? ""))
+    expect(handled).toMatchObject({ status: "signed_in", appState: "here" })
+    expect(await login).toEqual(handled)
+    expect(device.backend.to("POST /exchange")).toHaveLength(1)
+  })
+
+  it("or with what handleRedirect is refused", async () => {
+    const device = testDevice()
+    const app = device.start()
+    device.answer = () => new Promise(() => {})
+    const login = app.login().catch((error) => error.code)
+    await vi.waitFor(() => expect(device.opened).toHaveLength(1))
+    const state = paramsOf(device.opened[0]).get("state")
+    const refusal = `${REDIRECT}?error=access_denied&state=${state}&iss=${encodeURIComponent(ISSUER)}`
+    expect(await codeOf(app.handleRedirect(refusal))).toBe("access_denied")
+    expect(await login).toBe("access_denied")
+  })
+
   it("can be finished although the system said cancelled", async () => {
     const device = testDevice()
     const app = device.start()
@@ -343,6 +380,19 @@ describe("attack rows", () => {
     )
   })
 
+  it("B9 a take that could not be stored keeps the login's age by the clock that never goes back", async () => {
+    const device = testDevice()
+    const app = device.start()
+    device.answer = async () => ({ type: "cancelled" })
+    await app.login()
+    const url = honest(device.backend, device.opened[0] ?? "")
+    device.storage.at(1, "fails")
+    expect(await codeOf(app.handleRedirect(url))).toBe("storage_unavailable")
+    device.clock.advance(660_000)
+    device.clock.jump(-630_000)
+    expect(await codeOf(app.handleRedirect(url))).toBe("flow_expired")
+  })
+
   it("B10 the callback is out of the address bar before anything else is done", async () => {
     const device = testDevice()
     device.answer = async () => ({ type: "left" })
@@ -388,6 +438,16 @@ describe("attack rows", () => {
 })
 
 describe("restore", () => {
+  it("finds the session that another process has made since", async () => {
+    const device = testDevice()
+    const { changes: _, ...alone } = device.platform()
+    const daemon = device.start({ platform: alone })
+    expect(await daemon.restore()).toEqual({ session: null })
+    await device.start().login()
+    expect((await daemon.restore()).session).not.toBeNull()
+    expect(await daemon.getSessionToken()).toMatch(/^st\./)
+  })
+
   it("finishes the login that a redirect left, once for two callers", async () => {
     const device = testDevice()
     device.answer = async () => ({ type: "left" })

@@ -3,12 +3,11 @@ const ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789
 /** Base64url without padding (RFC 7636 Appendix A). Needs no `btoa` and no `Buffer`. */
 export function toBase64url(bytes: Uint8Array): string {
   let text = ""
-  for (let i = 0; i < bytes.length; i += 3) {
-    const left = bytes.length - i
-    const group = ((bytes[i] ?? 0) << 16) | ((bytes[i + 1] ?? 0) << 8) | (bytes[i + 2] ?? 0)
-    text += ALPHABET.charAt(group >> 18) + ALPHABET.charAt((group >> 12) & 63)
-    if (left > 1) text += ALPHABET.charAt((group >> 6) & 63)
-    if (left > 2) text += ALPHABET.charAt(group & 63)
+  // Six bits at a time, out of the two bytes in which they lie.
+  for (let bit = 0; bit < bytes.length * 8; bit += 6) {
+    const at = bit >> 3
+    const pair = ((bytes[at] ?? 0) << 8) | (bytes[at + 1] ?? 0)
+    text += ALPHABET.charAt((pair >> (10 - (bit & 7))) & 63)
   }
   return text
 }

@@ -1,13 +1,17 @@
 import type { Emit, PkceEvent } from "./events.js"
 
-/** Adds the time. The receiver is the team's code: what it throws must not fail a login. */
+/** Calls a function of the team's: what it throws or rejects with must neither fail a request nor end the process. */
+export function callHook<T>(hook: (value: T) => unknown, value: T): void {
+  try {
+    const result = hook(value)
+    if (result instanceof Promise) result.catch(() => undefined)
+  } catch {
+    // Nobody is left to tell.
+  }
+}
+
+/** Adds the time. */
 export const createEmit =
   (onEvent: (event: PkceEvent) => void): Emit =>
-  (event) => {
-    try {
-      const result: unknown = onEvent({ at: Math.floor(Date.now() / 1000), ...event } as PkceEvent)
-      if (result instanceof Promise) result.catch(() => undefined)
-    } catch {
-      // Nobody is left to tell.
-    }
-  }
+  (event) =>
+    callHook(onEvent, { at: Math.floor(Date.now() / 1000), ...event } as PkceEvent)

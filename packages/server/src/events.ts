@@ -24,6 +24,8 @@ export type PkceEvent = {
   | { type: "session.revoked" }
   | { type: "idp.metadata.issuer_mismatch" }
   | { type: "idp.metadata.changed" }
+  /** The provider's metadata does not list S256 (RFC 8414 section 2). PKCE is sent all the same. */
+  | { type: "idp.metadata.pkce_not_advertised" }
   | { type: "idp.jwks.key_refused"; count: number }
   | { type: "idp.unavailable" }
   | { type: "keyring.missing"; kid: string }

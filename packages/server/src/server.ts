@@ -42,7 +42,7 @@ export function createPkceServer(options?: PkceServerOptions): PkceServer {
     idleSeconds: config.session.idleLifetime,
     onReuse: (reuse) => {
       tokens.forget(reuse.session_id)
-      config.onReuse(reuse)
+      return config.onReuse(reuse)
     },
   })
   const tokens = createSessionTokens({ session: config.session, ring })

@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto"
+import { inspect } from "node:util"
 import { describe, expect, it } from "vitest"
 import { ENVIRONMENT } from "../src/config/environment.js"
 import { ConfigurationError, type Fault } from "../src/config/faults.js"
@@ -181,6 +182,15 @@ describe("faults", () => {
     expect(judge({ authorizationParams: { [name]: "x" } }).options).toEqual([`authorizationParams.${name}`])
   })
 
+  it.each([
+    { pkce: false },
+    { usePkce: false },
+    { codeChallengeMethod: "plain" },
+    { authorizationParams: { code_challenge_method: "plain" } },
+  ])("A2: PKCE cannot be turned off by %j", (change) => {
+    expect(judge(change).options).toHaveLength(1)
+  })
+
   it("all at once, each with its mend", () => {
     const { faults, message } = judge({
       issuer: "http://x.example",
@@ -194,6 +204,65 @@ describe("faults", () => {
       expect(message).toContain(mend)
     }
     expect(message).toContain("openssl rand -base64 32")
+  })
+
+  it.each<[string, Record<string, unknown>, string, string]>([
+    [
+      "an unset variable",
+      { clientSecret: "" },
+      "clientSecret: is empty: is the environment variable set?",
+      "Set it",
+    ],
+    ["a text for a list", { secrets: random() }, "secrets: is not a list", "[ ... ]"],
+    [
+      "no true or false",
+      { fetchUserinfo: "yes" },
+      "fetchUserinfo: is not true or false",
+      "Give true or false.",
+    ],
+    ["a misspelt value", { nonce: "none" }, "nonce: is none of", "required, optional"],
+    [
+      "milliseconds",
+      { session: { tokenLifetime: 300_000 } },
+      "session.tokenLifetime: is too big",
+      "3600 seconds",
+    ],
+    ["a bare database", { store: {} }, "store: is not a store", "sqliteStore(...)"],
+    [
+      "the metadata's address",
+      { issuer: "https://tenant.example/.well-known/openid-configuration" },
+      "issuer: is the address of the metadata",
+      "Give the issuer",
+    ],
+  ])("%s is told in plain words", (_, change, problem, mend) => {
+    const { message, faults } = judge(change)
+    expect(faults).toHaveLength(1)
+    expect(message).toContain(problem)
+    expect(message).toContain(mend)
+  })
+
+  it("of a first start with nothing set, each with its variable", () => {
+    let message = ""
+    try {
+      resolveConfig({ store }, {})
+    } catch (error) {
+      message = String(error)
+    }
+    for (const variable of ["PKCE_ISSUER", "PKCE_CLIENT_ID", "PKCE_REDIRECT_URIS", "PKCE_SECRET"])
+      expect(message).toContain(`(environment variable: ${variable})`)
+    expect(judge({ clientId: undefined }).message).not.toContain("PKCE_")
+  })
+
+  it("an empty value hides no other fault", () => {
+    expect(judge({ clientSecret: "", secrets: [undefined] }).options.sort()).toEqual([
+      "clientSecret",
+      "secrets[0]",
+    ])
+  })
+
+  it("are printed once: Node shows the own members of an error below its message", () => {
+    const error = new ConfigurationError([{ option: "url", problem: "is odd", mend: "Mend it." }])
+    expect(inspect(error).split("is odd")).toHaveLength(2)
   })
 
   it.each([

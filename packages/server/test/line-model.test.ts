@@ -56,12 +56,12 @@ for (const { name, store, runs, close } of stores) {
   describe(`the line as a model, on ${name}`, { timeout: 20_000 + runs * 500 }, () => {
     afterAll(close)
 
-    test("I1, I3, I5: whatever is lost, doubled, late, crashed, rotated or rolled back, nobody is logged out", async () => {
+    test("invariants 1, 3, 5: whatever is lost, doubled, late, crashed, rotated or rolled back, nobody is logged out", async () => {
       const result = await check(quiet, { store }, runs, honestFails)
       expect(result.counterexample).toBeNull()
     })
 
-    test("I2, I5: when thief and owner have both used the line, the session is dead", async () => {
+    test("invariants 2, 5: when thief and owner have both used the line, the session is dead", async () => {
       let thefts = 0
       const result = await check(dangerous, { store }, runs, (world) => {
         if (!world.thiefGranted) return world.forks.length > 0

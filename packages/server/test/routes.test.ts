@@ -257,6 +257,25 @@ describe("logout", () => {
     await twin.close()
   })
 
+  it("I3: a ticket leads to the provider's logout while the provider itself cannot be asked", async () => {
+    const { grant } = await signIn()
+    const { logout_url } = parsed(await logout({}, grant.session_token))
+    fixture.idp.faults = { discovery: { status: 500 }, jwks: { status: 500 } }
+    const twin = createPkceServer(fixture.options)
+    const redirect = await call(twin, { method: "GET", path: `/${String(logout_url)}` })
+    await twin.close()
+    expect(redirect.status).toBe(303)
+    expect(redirect.headers.Location).toContain("id_token_hint=")
+  })
+
+  it("I2: a ticket is of use once, and to no other kind of route", async () => {
+    const { grant } = await signIn()
+    const { logout_url } = parsed(await logout({}, grant.session_token))
+    const path = `/${String(logout_url)}`
+    const answers = await Promise.all([get(path), get(path), get(path)])
+    expect(answers.map(({ status }) => status).sort()).toEqual([303, 404, 404])
+  })
+
   it("F12: a revocation that the store did not take is 503, never 200", async () => {
     const { grant } = await signIn()
     breakStore("revoke")
@@ -304,6 +323,47 @@ describe("GR6: our own outage is 503, never 401", () => {
     expect(parsed(answer)).toEqual({ error: "internal", error_id, retryable: true })
     const event = fixture.events.find((candidate) => candidate.error_id === error_id)
     expect(event?.reason).toMatch(/^exception at [\w-]+\.[jt]s:\d+:\d+$/)
+  })
+
+  it("a hook of the team's that throws or rejects fails no request and leaves nothing unhandled", async () => {
+    const unhandled: unknown[] = []
+    const note = (reason: unknown) => void unhandled.push(reason)
+    process.on("unhandledRejection", note)
+    const { login, grant } = await signIn()
+    let running = false
+    const rejects = async () => {
+      throw new Error("CANARY")
+    }
+    const broken = createPkceServer({
+      ...fixture.options,
+      onReuse: rejects,
+      onEvent: rejects,
+      onWarning: () => {
+        if (running) throw new Error("CANARY")
+      },
+    })
+    running = true
+    const steps = [s256(random()), s256(random())].map((session_challenge) => ({
+      refresh_token: grant.refresh_token,
+      session_verifier: login.verifier,
+      session_challenge,
+    }))
+    const statuses: number[] = []
+    for (const value of steps) {
+      const answer = await broken.handle({
+        method: "POST",
+        path: "/refresh",
+        query: "",
+        header: (name) => (name === "content-type" ? "application/json" : undefined),
+        body: async () => ({ kind: "parsed", value }),
+        address: undefined,
+      })
+      statuses.push(answer.status)
+    }
+    await broken.close()
+    await new Promise((resolve) => setImmediate(resolve))
+    process.off("unhandledRejection", note)
+    expect([statuses, unhandled]).toEqual([[200, 401], []])
   })
 
   it("an exception of the team's own functions fails no request", async () => {

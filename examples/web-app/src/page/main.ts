@@ -6,7 +6,7 @@ import { find } from "./dom.js"
 import { type Actions, panels, type View } from "./panels.js"
 import { openSteps, tabMemory } from "./steps.js"
 
-const view: View = { session: null, devices: [], answer: "", busy: true, steps: [] }
+const view: View = { session: null, devices: [], answer: "", note: "", busy: true, steps: [] }
 const steps = openSteps((all) => {
   view.steps = all
   drawSteps(all)
@@ -41,34 +41,36 @@ const actions: Actions = {
     run(async () => {
       const before = await auth.getSessionToken()
       const after = await auth.refresh()
-      return before === after ? "fresh enough: one step in 10 s" : undefined
+      if (before === after)
+        view.note = "Fresh enough: the line takes one step in ten seconds. Try again soon."
     }),
   revoke: (id) => run(() => auth.sessions.revoke(id)),
   signOut: (provider) =>
     run(() => auth.logout(provider ? { provider, postLogoutRedirectUri: `${location.origin}/` } : {})),
 }
 
-/** One action at a time; its failure is shown by its stable code, its answer, if it is a text, as a note. */
+/** One action at a time; its failure is shown by its stable code. */
 async function run(action: () => Promise<unknown>) {
   view.busy = true
+  view.note = ""
   draw()
   try {
-    const note = await action()
-    await show("in", typeof note === "string" ? note : undefined)
+    await action()
+    await show()
   } catch (error) {
-    await show("error", (error as { code?: string }).code ?? "failed")
+    await show((error as { code?: string }).code ?? "failed")
   }
 }
 
-async function show(state = "in", note?: string) {
+async function show(failure?: string) {
   view.session = auth.session
   view.devices = view.session ? await auth.sessions.list().catch(() => view.devices) : []
   if (!view.session) view.answer = ""
   view.busy = false
   draw()
   const status = find("status")
-  status.dataset.state = state === "in" && !view.session ? "out" : state
-  status.textContent = note ?? (view.session ? "signed in" : "signed out")
+  status.dataset.state = failure ? "error" : view.session ? "in" : "out"
+  status.textContent = failure ?? (view.session ? "signed in" : "signed out")
 }
 
 function draw() {

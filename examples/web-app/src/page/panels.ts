@@ -7,6 +7,8 @@ export interface View {
   session: ClientSession | null
   devices: SessionSummary[]
   answer: string
+  /** Why the last refresh did nothing, or nothing. */
+  note: string
   busy: boolean
   steps: Step[]
 }
@@ -107,8 +109,8 @@ function line(view: View, actions: Actions) {
     bar,
     h(
       "p",
-      { class: "muted" },
-      "Each refresh opens the last challenge and sets the next one: PKCE, carried on.",
+      { class: "muted", id: "note" },
+      view.note || "Each refresh opens the last challenge and sets the next one: PKCE, carried on.",
     ),
   )
 }

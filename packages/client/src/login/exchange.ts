@@ -43,24 +43,21 @@ export function createExchange(deps: ExchangeDeps): (login: StoredLogin) => Prom
       throw errorOf(answer, "exchange")
     }
 
-    const seen: { previous: StoredSession | null; latest: StoredSession | null } = {
-      previous: null,
-      latest: null,
-    }
+    let previous = null as StoredSession | null
+    let latest = previous
     await record.update((stored) => {
-      seen.previous = seen.latest = stored.session
+      previous = latest = stored.session
       // Another tab was faster, or the user has logged out since.
       if (!stored.logins.some((waiting) => waiting.state === login.state)) return
       closeLogin(stored, login.state)
       // A grant that comes late never replaces what the line has made of its session since.
       if (stored.session?.id === grant.id) return
-      seen.latest = stored.session = {
+      latest = stored.session = {
         ...grant,
         provider: login.request.provider,
         steppedAt: login.redeemedAt ?? login.createdAt,
       }
     })
-    const { previous, latest } = seen
     if (latest?.id !== grant.id) {
       deps.abandon(grant)
       throw new PkceError("callback_used", "exchange")

@@ -1,14 +1,15 @@
 import type { ConfigProvider, Device } from "@pkce/protocol"
 import { PkceError } from "../errors.js"
-import { type AuthorizationUrlOptions, createAuthorizationUrl } from "../pkce/authorization-url.js"
+import { createAuthorizationUrl } from "../pkce/authorization-url.js"
 import { looksLikeCallback } from "../pkce/callback.js"
 import { randomText } from "../pkce/crypto.js"
 import { createPkcePair } from "../pkce/pair.js"
 import type { BrowserRun, Platform } from "../platforms/ports.js"
 import type { ClientSession, Events } from "../session/events.js"
+import { joined } from "../session/joined.js"
 import type { StoredLogin } from "../session/record.js"
 import { createExchange, type ExchangeDeps, type SignedIn } from "./exchange.js"
-import { type ProviderList, pickProvider } from "./provider.js"
+import type { ProviderList } from "./provider.js"
 import { createTransactions, isFor } from "./transactions.js"
 
 export interface LoginOptions {
@@ -57,6 +58,13 @@ export interface Logins {
   restore(): Promise<Restored>
 }
 
+/** A `login()` while its browser is open; `result` is there once the callback came in by `handleRedirect`. */
+interface Wait {
+  login: StoredLogin
+  run: BrowserRun
+  result?: Promise<SignedIn>
+}
+
 /** A browser that cannot be shown is a failed login; what its module says of it stays out of the error. */
 async function shown<T>(work: () => T | Promise<T>): Promise<T> {
   try {
@@ -71,7 +79,9 @@ export function createLogins(deps: LoginDeps): Logins {
   const transactions = createTransactions(record, clock)
   const redeem = createExchange(deps)
   const redirectUris = typeof configured === "string" ? [configured] : Object.values(configured)
-  let restoring: Promise<Restored> | undefined
+  const waiting = new Set<Wait>()
+  // Out of the address bar, this is the only copy: it stays until the storage took it.
+  let callback: string | null = null
 
   function redirectUriOf(provider: string | undefined): string {
     if (typeof configured === "string") return configured
@@ -83,7 +93,9 @@ export function createLogins(deps: LoginDeps): Logins {
 
   async function choose(id: string | undefined): Promise<ConfigProvider> {
     const providers = await deps.providers()
-    const provider = pickProvider(providers, id)
+    // Without an id there must be exactly one.
+    const provider = providers.find((one) => (id === undefined ? providers.length === 1 : one.id === id))
+    if (!provider) throw new PkceError("invalid_request", "start")
     const alone = providers.every(({ issuer }) => issuer === provider.issuer)
     // B5: where neither `iss` nor the address tells whose answer it is, answers could be swapped.
     if (!alone && !provider.iss_in_callback && redirectUris.length === 1) {
@@ -92,25 +104,15 @@ export function createLogins(deps: LoginDeps): Logins {
     return provider
   }
 
-  function urlOf(
-    provider: ConfigProvider,
-    particulars: Pick<AuthorizationUrlOptions, "state" | "nonce" | "redirectUri" | "codeChallenge">,
-    options: LoginOptions,
-  ): string {
-    const { loginHint: login_hint, prompt, uiLocales: ui_locales } = options
-    const own: Record<string, string | undefined> = { login_hint, prompt, ui_locales, ...options.params }
-    const fixed = provider.authorization_params ?? {}
+  /** What is asked of the provider beside the protocol's own. */
+  function paramsOf({ authorization_params: fixed = {} }: ConfigProvider, options: LoginOptions) {
+    const { loginHint: login_hint, prompt, uiLocales: ui_locales, params } = options
+    const own: Record<string, string | undefined> = { login_hint, prompt, ui_locales, ...params }
     // A5: what the backend sets by policy is not the app's to change.
     if (Object.keys(own).some((name) => own[name] !== undefined && name in fixed)) {
       throw new PkceError("reserved_parameter", "start")
     }
-    return createAuthorizationUrl({
-      authorizationEndpoint: provider.authorization_endpoint,
-      clientId: provider.client_id,
-      scope: provider.scope,
-      ...particulars,
-      params: { ...own, ...fixed },
-    })
+    return { ...own, ...fixed }
   }
 
   async function go(run: BrowserRun, drawn: { state: string; nonce: string }, options: LoginOptions) {
@@ -120,32 +122,44 @@ export function createLogins(deps: LoginDeps): Logins {
       createPkcePair(crypto),
       state.load(),
     ])
+    const { redirectUri } = run
+    const url = createAuthorizationUrl({
+      ...drawn,
+      authorizationEndpoint: provider.authorization_endpoint,
+      clientId: provider.client_id,
+      scope: provider.scope,
+      redirectUri,
+      codeChallenge: pkce.challenge,
+      params: paramsOf(provider, options),
+    })
     const login: StoredLogin = {
       state: drawn.state,
       request: {
         provider: provider.id,
         code_verifier: pkce.verifier,
-        redirect_uri: run.redirectUri,
+        redirect_uri: redirectUri,
         nonce: drawn.nonce,
         session_challenge: step.challenge,
         device: deps.device,
       },
       step,
-      redirectUri: run.redirectUri,
+      redirectUri,
       issuer: provider.issuer,
       issRequired: provider.iss_in_callback,
       appState: options.appState,
       createdAt: clock.wall(),
     }
-    const url = urlOf(
-      provider,
-      { ...drawn, redirectUri: run.redirectUri, codeChallenge: pkce.challenge },
-      options,
-    )
     await transactions.add(login)
-    const outcome = await shown(() => run.open(url, (candidate) => isFor(login, candidate)))
+    // Aborted meanwhile: what is closed already must not be opened.
+    if (options.signal?.aborted) return { status: "cancelled" as const }
+    const wait: Wait = { login, run }
+    waiting.add(wait)
+    const outcome = await shown(() => run.open(url, (candidate) => isFor(login, candidate))).finally(() =>
+      waiting.delete(wait),
+    )
+    if (outcome.type === "callback") return finish(outcome.url)
     // A cancelled login stays pending: on some systems the callback comes after the "cancel".
-    return outcome.type === "callback" ? finish(outcome.url) : { status: outcome.type }
+    return wait.result ?? { status: outcome.type }
   }
 
   const finish = async (url: string) => redeem(await transactions.take(url))
@@ -153,8 +167,15 @@ export function createLogins(deps: LoginDeps): Logins {
   /** `null` for what was not for this app, which changes nothing but is reported. */
   async function handleRedirect(url: string): Promise<SignedIn | null> {
     await state.load()
+    const result = finish(url)
+    // A `login()` that waits for this callback has its answer.
+    for (const wait of waiting) {
+      if (!isFor(wait.login, url)) continue
+      wait.result = result
+      wait.run.close()
+    }
     try {
-      return await finish(url)
+      return await result
     } catch (error) {
       if (!(error instanceof PkceError && error.ignorable)) throw error
       events.emit({ type: "callback_ignored", session: state.view(), error })
@@ -167,15 +188,21 @@ export function createLogins(deps: LoginDeps): Logins {
     const url = typeof found === "object" ? await found : found
     const isCallback = url !== null && redirectUris.some((uri) => looksLikeCallback(url, uri))
     // B10: out of the address bar and the history before anything else is done.
-    if (isCallback) platform.clearCallbackUrl?.()
-    await state.load()
+    if (isCallback) {
+      platform.clearCallbackUrl?.()
+      callback = url
+    }
+    // Another process, or a write that failed only after it was done, may have left more than this one knows.
+    await state.load(true)
     try {
-      let login = isCallback ? await handleRedirect(url) : null
+      let login = callback === null ? null : await handleRedirect(callback)
+      callback = null
       const unfinished = login ? undefined : await transactions.unfinished()
       if (unfinished) login = await redeem(unfinished)
       return { session: state.view(), login: login ?? undefined }
     } catch (error) {
       if (!(error instanceof PkceError)) throw error
+      if (error.phase !== "storage") callback = null
       return { session: state.view(), login: { status: "failed", error } }
     }
   }
@@ -196,12 +223,7 @@ export function createLogins(deps: LoginDeps): Logins {
       }
     },
     handleRedirect,
-    restore() {
-      // Joined, so that an effect that runs twice redeems once.
-      restoring ??= restore().finally(() => {
-        restoring = undefined
-      })
-      return restoring
-    },
+    // An effect that runs twice redeems once.
+    restore: joined(restore),
   }
 }

@@ -1,5 +1,4 @@
 import type { ConfigAnswer, ConfigProvider } from "@pkce/protocol"
-import { PkceError } from "../errors.js"
 import { type Repeating, repeat } from "../session/repeat.js"
 import { errorOf } from "../session/wire.js"
 
@@ -7,27 +6,13 @@ import { errorOf } from "../session/wire.js"
 export type ProviderList = () => Promise<ConfigProvider[]>
 
 export function createProviderList(deps: Repeating, given?: ConfigProvider[]): ProviderList {
-  let list = given && Promise.resolve(given)
-
-  async function ask(): Promise<ConfigProvider[]> {
+  let list = given
+  return async () => {
+    if (list) return list
     const answer = await repeat(deps, { method: "GET", path: "/config" }, (answer) => !answer.retryable)
     const { providers } = answer.body as Partial<ConfigAnswer>
     if (!providers) throw errorOf(answer, "start")
+    list = providers
     return providers
   }
-
-  return () => {
-    list ??= ask().catch((error) => {
-      list = undefined
-      throw error
-    })
-    return list
-  }
-}
-
-/** The provider of that id; without one there must be exactly one. */
-export function pickProvider(providers: ConfigProvider[], id: string | undefined): ConfigProvider {
-  const found = providers.find((p) => (id === undefined ? providers.length === 1 : p.id === id))
-  if (!found) throw new PkceError("invalid_request", "start")
-  return found
 }

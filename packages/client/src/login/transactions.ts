@@ -79,10 +79,11 @@ export function createTransactions(record: RecordStore, clock: ClockPort): Trans
           login.request.code = result.code
           if (result.iss) login.request.iss = result.iss
         }
-        ages.delete(login.state)
       })
       if (outcome instanceof PkceError) throw outcome
-      return outcome as StoredLogin
+      const login = outcome as StoredLogin
+      ages.delete(login.state)
+      return login
     },
 
     async unfinished() {

@@ -18,7 +18,7 @@ export interface CallbackResult {
 }
 
 interface Parts {
-  /** Without query and fragment, as all systems would write it. */
+  /** Without query and fragment, as all systems would write it; empty where it is no URL. */
   base: string
   values(name: string): string[]
   params: Map<string, string[]>
@@ -29,21 +29,22 @@ const LONGEST = 16_384
 const FORBIDDEN = ["access_token", "id_token", "refresh_token", "response"]
 const URL_PARTS = /^([a-z][a-z0-9+.-]*:)(\/*)([^/\\?#]*)([^?#]*)\??([^#]*)#?(.*)$/i
 
-function split(url: unknown): Parts | null {
+function split(url: unknown): Parts {
   const found = typeof url === "string" && url.length < LONGEST ? URL_PARTS.exec(url) : null
-  if (!found) return null
-  const [, scheme = "", slashes = "", host = "", path = "", query = "", fragment = ""] = found
+  const [, scheme = "", slashes = "", host = "", path = "", query = "", fragment = ""] = found ?? []
   const params = parseForm(`${query}&${fragment}`)
+  if (!scheme || !params) return { base: "", params: new Map(), values: () => [] }
   // Operating systems hand on `myapp://callback` as `myapp:///callback`, and scheme and host in any case.
   const web = /^https?:/i.test(scheme)
   const base = (scheme + (web ? slashes : "") + host).toLowerCase() + (path || (web ? "/" : ""))
-  return params && { base, params, values: (name) => params.get(name) ?? [] }
+  return { base, params, values: (name) => params.get(name) ?? [] }
 }
 
 function isAt({ base, values }: Parts, redirectUri: string): boolean {
   const expected = split(redirectUri)
   return (
-    expected?.base === base &&
+    base !== "" &&
+    expected.base === base &&
     [...expected.params].every(([name, own]) => own.every((value) => values(name).includes(value)))
   )
 }
@@ -58,8 +59,8 @@ function equalTexts(a: string, b: string): boolean {
 /** Whether a URL is an answer for this redirect URI, true or forged; other URLs are the app's own business. */
 export function looksLikeCallback(url: string, redirectUri: string): boolean {
   const parts = split(url)
-  const has = (name: string) => parts?.params.has(name)
-  return !!parts && isAt(parts, redirectUri) && !!has("state") && ["code", "error", ...FORBIDDEN].some(has)
+  const has = (name: string) => parts.params.has(name)
+  return isAt(parts, redirectUri) && has("state") && ["code", "error", ...FORBIDDEN].some(has)
 }
 
 /**
@@ -81,19 +82,19 @@ export function looksLikeCallback(url: string, redirectUri: string): boolean {
  * ```
  */
 export function parseCallback(url: string, expected: ExpectedCallback): CallbackResult {
-  const check = (passed: boolean | undefined, code: PkceErrorCode, ignorable = false) => {
+  const check = (passed: boolean, code: PkceErrorCode, ignorable = false) => {
     if (!passed) throw new PkceError(code, "callback", { ignorable })
   }
   const parts = split(url)
-  const values = parts?.values ?? (() => [])
+  const { values } = parts
   const atMostOne = (name: string) => values(name).length < 2
   const [state = "", code = "", iss, error] = ["state", "code", "iss", "error"].map((name) => values(name)[0])
 
-  check(parts !== null && isAt(parts, expected.redirectUri) && atMostOne("state"), "callback_invalid", true)
+  check(isAt(parts, expected.redirectUri) && atMostOne("state"), "callback_invalid", true)
   // B1: until here the URL may be anybody's. B2: nothing sent is not equal to nothing stored.
   check(state !== "" && equalTexts(state, expected.state), "state_mismatch", true)
   check(["code", "iss", "error"].every(atMostOne), "callback_invalid")
-  check(!FORBIDDEN.some((name) => parts?.params.has(name)), "callback_invalid")
+  check(!FORBIDDEN.some((name) => parts.params.has(name)), "callback_invalid")
   // B5: an answer of another provider, an error included, says nothing about this login.
   check(iss === undefined ? !expected.issRequired : iss === expected.issuer, "issuer_mismatch")
   if (error !== undefined) {

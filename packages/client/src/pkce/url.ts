@@ -20,9 +20,8 @@ export function parseForm(text: string): Map<string, string[]> | null {
   const values = new Map<string, string[]>()
   try {
     for (const part of text.split("&").filter(Boolean)) {
-      const [name = "", ...rest] = part.split("=").map((piece) => piece.replace(/\+/g, " "))
-      const key = decodeURIComponent(name)
-      values.set(key, [...(values.get(key) ?? []), decodeURIComponent(rest.join("="))])
+      const [name = "", ...rest] = part.replace(/\+/g, " ").split("=").map(decodeURIComponent)
+      values.set(name, [...(values.get(name) ?? []), rest.join("=")])
     }
     return values
   } catch {

@@ -41,17 +41,20 @@ export function popupBrowser(name: string, fallback: BrowserPort): BrowserPort {
         redirectUri,
         open: (url, expects) =>
           new Promise((resolve) => {
-            end = resolve
+            end = (outcome) => {
+              clearInterval(look)
+              resolve(outcome)
+            }
             channel.onmessage = ({ data }) => {
               // Only pages of this origin speak here; the state still decides whose answer it is.
               if (!expects(data)) return
               channel.postMessage(taken(data))
-              resolve({ type: "callback", url: data })
+              end({ type: "callback", url: data })
             }
+            // A Cross-Origin-Opener-Policy of the provider makes an open window read as closed. Its user is in that window:
+            // only one who is back on this page has given up.
             const look = setInterval(() => {
-              if (!popup.closed) return
-              clearInterval(look)
-              resolve({ type: "cancelled" })
+              if (popup.closed && document.hasFocus()) end({ type: "cancelled" })
             }, LOOK)
             popup.location.replace(url)
           }),

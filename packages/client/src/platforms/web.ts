@@ -6,7 +6,8 @@ import { indexedDbStorage } from "./web-storage.js"
 export interface WebOptions {
   /**
    * `redirect` (default) leaves the page and comes back to it: works everywhere. `popup` keeps the page, needs the user's
-   * gesture, and becomes a redirect where the browser blocks the window.
+   * gesture, and becomes a redirect where the browser blocks the window. A closed window counts as cancelled once the user
+   * is back on the page that opened it, since a provider's Cross-Origin-Opener-Policy makes an open one read as closed.
    */
   mode?: "redirect" | "popup"
   /** Keeps several clients on one origin apart. Default `pkce`. */

@@ -33,6 +33,6 @@ export function ageSince(clock: ClockPort, wall: number): Age {
 
 /** Full jitter: anything between 0 and a bound that doubles from 0.5 s to 4 s. Milliseconds. */
 export function backoff(crypto: CryptoPort, attempt: number): number {
-  const [high = 0, low = 0] = crypto.randomBytes(2)
-  return ((high * 256 + low) / 65_536) * Math.min(4000, 500 * 2 ** attempt)
+  const [byte = 0] = crypto.randomBytes(1)
+  return (byte / 256) * Math.min(4000, 500 * 2 ** attempt)
 }

@@ -31,7 +31,7 @@ export function createFetch({ http, line, origin, apiOrigins }: FetchDeps): type
     }
     const token = await line.token()
     const answer = await send(token)
-    if (answer.status !== 401 || token === null || isStream(init?.body ?? request?.body)) return answer
+    if (answer.status !== 401 || token === null || request?.bodyUsed || isStream(init?.body)) return answer
     // The API's 401 ends nothing: it only asks for a newer token, once.
     const newer = await line.advance()
     return newer === null || newer === token ? answer : send(newer)

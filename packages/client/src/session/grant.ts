@@ -14,6 +14,6 @@ export function readGrant({ ok, body }: Answer, step: NextStep, askedAt: number)
     refreshToken: grant.refresh_token,
     verifier: step.verifier,
     ...(user && { user }),
-    ...(value && { token: { value, lifetime: expires_in * 1000, askedAt } }),
+    token: value ? { value, lifetime: expires_in * 1000, askedAt } : undefined,
   }
 }

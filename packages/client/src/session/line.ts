@@ -4,6 +4,7 @@ import { createPkcePair } from "../pkce/pair.js"
 import { pause } from "./clock.js"
 import type { Events } from "./events.js"
 import { readGrant } from "./grant.js"
+import { joined } from "./joined.js"
 import { credentialsOf, type NextStep, type RecordStore, type StoredSession } from "./record.js"
 import { type Repeating, repeat } from "./repeat.js"
 import { publicSession, type SessionState } from "./state.js"
@@ -38,7 +39,6 @@ const stalls = (answer: Answer) => STALLING.includes(answer.status) || isFinal(a
 
 export function createLine(deps: LineDeps): Line {
   const { record, state, events, clock, crypto } = deps
-  let flight: Promise<string | null> | undefined
   let stalledAt: string | undefined
   let quietUntil = 0
 
@@ -83,8 +83,7 @@ export function createLine(deps: LineDeps): Line {
         latest = stored.session
         // GR4: an answer counts only for the token that it was asked with; a late one changes nothing.
         if (latest?.refreshToken !== session.refreshToken) return
-        const { pending: _, token: __, ...kept } = latest
-        latest = stored.session = grant && { ...kept, ...grant }
+        latest = stored.session = grant && { ...latest, pending: undefined, ...grant }
       })
       return state.publish(latest, answer.code)
     }
@@ -119,24 +118,20 @@ export function createLine(deps: LineDeps): Line {
     throw new PkceError("network", "refresh")
   }
 
-  const advance = () => {
-    flight ??= run().finally(() => {
-      flight = undefined
-    })
-    return flight
-  }
+  const advance = joined(run)
 
   return {
     advance,
     present,
     async token(minTtl) {
       if (!(await state.load())) return null
-      const left = state.tokenLeft()
-      if (left > (minTtl ?? FRESH) * 1000) return present()
-      if (left > 0 && minTtl === undefined) {
+      // Asked for once: a token that ends between two looks is no sign that nobody is logged in.
+      const token = present()
+      if (token && state.tokenLeft() > (minTtl ?? FRESH) * 1000) return token
+      if (token && minTtl === undefined) {
         // A token that is still valid is never waited for; what hinders its renewal shows when it has ended.
         advance().catch(() => {})
-        return present()
+        return token
       }
       try {
         return await advance()

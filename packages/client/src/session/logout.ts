@@ -1,5 +1,5 @@
 import { originOf } from "../pkce/url.js"
-import type { BrowserPort } from "../platforms/ports.js"
+import type { Platform } from "../platforms/ports.js"
 import type { Line } from "./line.js"
 import { credentialsOf, type RecordStore, type StoredSession } from "./record.js"
 import type { SessionState } from "./state.js"
@@ -19,7 +19,7 @@ export interface LogoutDeps {
   line: Line
   record: RecordStore
   state: SessionState
-  browser: BrowserPort
+  platform: Platform
 }
 
 /** `logout_url` may be relative to the request that it answers, which is `/logout` of the mount. */
@@ -29,7 +29,7 @@ function resolveUrl(base: string, url: string): string {
 }
 
 export function createLogout(deps: LogoutDeps): (options?: LogoutOptions) => Promise<void> {
-  const { wire, line, record, state, browser } = deps
+  const { wire, line, record, state, platform } = deps
 
   async function endRemotely(session: StoredSession, bearer: string | null, options: LogoutOptions) {
     if (options.everywhere && bearer) await wire.send({ method: "DELETE", path: "/sessions", bearer })
@@ -40,7 +40,8 @@ export function createLogout(deps: LogoutDeps): (options?: LogoutOptions) => Pro
     // A token that has just ended, or a network that has just come back.
     if (!answer.ok) answer = await wire.send({ ...call, body: proof })
     const url = answer.body.logout_url
-    if (options.provider && typeof url === "string") await browser.visit?.(resolveUrl(wire.base(), url))
+    if (options.provider && typeof url === "string")
+      await platform.browser.visit?.(resolveUrl(wire.base(), url))
   }
 
   return async (options = {}) => {
@@ -48,15 +49,16 @@ export function createLogout(deps: LogoutDeps): (options?: LogoutOptions) => Pro
     if (options.everywhere) await line.token().catch(() => {})
     let session = await state.load().catch(() => null)
     const bearer = line.present()
-    // The record first: the user is out, whatever the network does. A login under way must not sign in again.
-    const clearing = record.update((stored) => {
-      session = stored.session
-      stored.session = null
-      stored.logins = []
-    })
-    const failure = await clearing.catch((error) => error)
-    state.publish(null, "logout")
-    if (session) await endRemotely(session, bearer, options)
-    if (failure) throw failure
+    try {
+      // The record first: the user is out, whatever the network does. A login under way must not sign in again.
+      await record.update((stored) => {
+        session = stored.session
+        stored.session = null
+        stored.logins = []
+      })
+    } finally {
+      state.publish(null, "logout")
+      if (session) await endRemotely(session, bearer, options)
+    }
   }
 }

@@ -2,6 +2,9 @@ import type { ExchangeRequest, UserInfo } from "@pkce/protocol"
 import { PkceError } from "../errors.js"
 import type { StoragePort } from "../platforms/ports.js"
 
+const VERSION = 1
+const USED_KEPT = 10
+
 /** The next step of the line, drawn before the request that announces it. */
 export interface NextStep {
   verifier: string
@@ -16,11 +19,11 @@ export interface StoredSession {
   /** Opens the challenge inside `refreshToken`. */
   verifier: string
   /** A step whose answer is not known: every request repeats it until it has one. */
-  pending?: NextStep
+  pending?: NextStep | undefined
   /** When the last generation was begun; wall clock, milliseconds. */
   steppedAt: number
   /** Absent after a late repeat: then the next step is due. */
-  token?: SessionToken
+  token?: SessionToken | undefined
 }
 
 export interface SessionToken {
@@ -47,6 +50,8 @@ export interface StoredLogin {
 }
 
 export interface ClientRecord {
+  /** The form of the record. */
+  v: typeof VERSION
   session: StoredSession | null
   /** Oldest first. */
   logins: StoredLogin[]
@@ -54,21 +59,18 @@ export interface ClientRecord {
   used: string[]
 }
 
-const VERSION = 1
-const USED_KEPT = 10
-
 function parse(text: string | null): ClientRecord {
   try {
-    const { v, session, logins, used } = JSON.parse(text ?? "null")
-    if (v === VERSION) return { session, logins, used }
+    const record = JSON.parse(text ?? "null")
+    if (record?.v === VERSION) return record
   } catch {
     // Nothing that this version wrote. Storage that cannot be read throws instead, and is never taken for empty.
   }
-  return { session: null, logins: [], used: [] }
+  return { v: VERSION, session: null, logins: [], used: [] }
 }
 
-const write = ({ session, logins, used }: ClientRecord): string | null =>
-  session || logins.length + used.length > 0 ? JSON.stringify({ v: VERSION, session, logins, used }) : null
+const write = (record: ClientRecord): string | null =>
+  record.session || record.logins.length + record.used.length > 0 ? JSON.stringify(record) : null
 
 /** Takes a login out of the record; a later copy of its callback is then `callback_used`. */
 export function closeLogin(record: ClientRecord, state: string): void {

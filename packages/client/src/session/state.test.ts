@@ -12,7 +12,7 @@ const session = (refreshToken: string): StoredSession => ({
   steppedAt: 0,
 })
 
-it("what another tab's change makes it read never replaces what this one stored meanwhile", async () => {
+async function loaded() {
   let tell = () => {}
   const reads: ((record: ClientRecord) => void)[] = []
   const record: RecordStore = {
@@ -27,20 +27,54 @@ it("what another tab's change makes it read never replaces what this one stored 
     },
   }
   const answer = (at: number, refreshToken: string) =>
-    reads[at]?.({ session: session(refreshToken), logins: [], used: [] })
+    reads[at]?.({ v: 1, session: session(refreshToken), logins: [], used: [] })
   const state = createSessionState(record, testClock(), createEvents(), changes)
   const loading = state.load()
   answer(0, "first")
   await loading
+  return { state, tell: () => tell(), answer, settle: () => new Promise((resolve) => setTimeout(resolve)) }
+}
 
+it("what was read while this tab stored something is read again: the other tab's change is not missed", async () => {
+  const { state, tell, answer, settle } = await loaded()
+  tell()
+  state.publish(session("mine"))
+  answer(1, "older")
+  await settle()
+  expect(state.current()?.refreshToken).toBe("mine")
+  answer(2, "theirs")
+  await settle()
+  expect(state.current()?.refreshToken).toBe("theirs")
+})
+
+it("listens once, however often the first reading fails", async () => {
+  let listeners = 0
+  let reads = 0
+  const record: RecordStore = {
+    read: async () => {
+      if (reads++ < 3) throw new Error("disk")
+      return { v: 1, session: null, logins: [], used: [] }
+    },
+    update: async () => {},
+  }
+  const changes = {
+    post() {},
+    subscribe: () => {
+      listeners++
+      return () => {}
+    },
+  }
+  const state = createSessionState(record, testClock(), createEvents(), changes)
+  for (let i = 0; i < 3; i++) await expect(state.load()).rejects.toThrow("disk")
+  expect(await state.load()).toBeNull()
+  expect(listeners).toBe(1)
+})
+
+it("what another tab's change makes it read never replaces what this one stored meanwhile", async () => {
+  const { state, tell, answer, settle } = await loaded()
   tell()
   state.publish(session("newest"))
   answer(1, "second")
-  await new Promise((resolve) => setTimeout(resolve))
+  await settle()
   expect(state.current()?.refreshToken).toBe("newest")
-
-  tell()
-  answer(2, "third")
-  await new Promise((resolve) => setTimeout(resolve))
-  expect(state.current()?.refreshToken).toBe("third")
 })

@@ -16,8 +16,8 @@ export interface SessionState {
   current(): StoredSession | null
   /** The same as the app may see it. */
   view(): ClientSession | null
-  /** Reads the record once, and listens to the other tabs from then on. */
-  load(): Promise<StoredSession | null>
+  /** Reads the record unless that was done, or `again`; listens to the other tabs from then on. */
+  load(again?: boolean): Promise<StoredSession | null>
   /** Takes over what the record now holds. `reason` says why there is no session any more. */
   adopt(session: StoredSession | null, reason?: Reason): void
   /** Like `adopt`, and tells the other tabs. */
@@ -37,7 +37,7 @@ export function createSessionState(
   let current: StoredSession | null = null
   let tokenAge: Age = () => 0
   let stepAge = tokenAge
-  let loading: Promise<void> | undefined
+  let isListening = false
   let epoch = 0
 
   function hold(next: StoredSession | null) {
@@ -60,29 +60,25 @@ export function createSessionState(
     }
   }
 
-  async function reload() {
+  async function read(): Promise<void> {
     const seen = epoch
     const { session } = await record.read()
-    // What this process adopted meanwhile is newer than what was read before it.
-    if (seen === epoch) adopt(session)
-  }
-
-  async function first() {
-    changes?.subscribe(() => void reload().catch(() => {}))
-    const { session } = await record.read()
-    if (epoch === 0) hold(session)
+    // What this process adopted meanwhile may be newer than what was read, or older.
+    if (seen !== epoch) await read()
+    // What was there before the app started is no event.
+    else if (epoch === 0) hold(session)
+    else adopt(session)
   }
 
   return {
     current: () => current,
     view: () => current && publicSession(current),
     adopt,
-    async load() {
-      loading ??= first().catch((error) => {
-        loading = undefined
-        throw error
-      })
-      await loading
+    async load(again = false) {
+      // Once, however often the storage fails.
+      if (!isListening) changes?.subscribe(() => void read().catch(() => {}))
+      isListening = true
+      if (again || epoch === 0) await read()
       return current
     },
     publish(session, reason) {

@@ -38,11 +38,14 @@ const LONGEST_WAIT = 60_000
 
 const unknown = (wait = 0): Answer => ({ ok: false, status: 0, body: {}, retryable: true, wait })
 
+/** The text if it has that form. What has another is nobody's: errors bear no input. */
+const formed = (form: RegExp, text: unknown) => form.exec(typeof text === "string" ? text : "")?.[0]
+
 async function read(response: Response): Promise<Answer> {
-  const { status, headers } = response
+  const { ok, status, headers } = response
   const text = await response.text()
-  const retryAfter = headers.get("Retry-After") ?? ""
-  const wait = /^\d{1,6}$/.test(retryAfter) ? Math.min(+retryAfter * 1000, LONGEST_WAIT) : 0
+  const seconds = Number(formed(/^\d{1,6}$/, headers.get("Retry-After")) ?? 0)
+  const wait = Math.min(seconds * 1000, LONGEST_WAIT)
   let body: Answer["body"] | null = null
   try {
     body = JSON.parse(text || "{}")
@@ -53,22 +56,17 @@ async function read(response: Response): Promise<Answer> {
   if (headers.get(PROTOCOL_HEADER) !== `${PROTOCOL_VERSION}` || typeof body !== "object" || !body) {
     return unknown(wait)
   }
-  const { error, error_id: id, retryable = status >= 500 } = body
-  if (status >= 200 && status < 300) return { ...unknown(), ok: true, status, body, retryable: false }
-  // Only what has the form of a code gets into an error: errors bear no input.
-  if (typeof error !== "string" || !/^[a-z_]{4,32}$/.test(error)) return unknown(wait)
-  return {
-    ...unknown(wait),
-    status,
-    code: error as ServerErrorCode,
-    retryable: retryable === true,
-    errorId: typeof id === "string" && /^[0-9a-f]{16}$/.test(id) ? id : undefined,
-  }
+  if (ok) return { ...unknown(), ok, status, body, retryable: false }
+  const { error, error_id, retryable = status >= 500 } = body
+  const code = formed(/^[a-z_]{4,32}$/, error) as ServerErrorCode | undefined
+  if (!code) return unknown(wait)
+  const errorId = formed(/^[0-9a-f]{16}$/, error_id)
+  return { ...unknown(wait), status, code, retryable: retryable === true, errorId }
 }
 
 /** Speaks to the backend. The base is asked for at each call, since on the web it is known in the browser only. */
 export function createWire(http: typeof fetch, clock: ClockPort, base: () => string): Wire {
-  async function exchange({ method, path, body, bearer }: Call, signal: AbortSignal | null): Promise<Answer> {
+  async function exchange({ method, path, body, bearer }: Call, signal: AbortSignal): Promise<Answer> {
     const init: RequestInit = {
       method,
       headers: {
@@ -91,27 +89,22 @@ export function createWire(http: typeof fetch, clock: ClockPort, base: () => str
 
   return {
     base,
-    async send(call) {
-      const controller = globalThis.AbortController && new AbortController()
-      let cancel = () => {}
-      const late = new Promise<Answer>((resolve) => {
-        cancel = clock.after(call.timeout ?? TIMEOUT, () => {
-          controller?.abort()
+    send: (call) =>
+      new Promise((resolve, reject) => {
+        const controller = new AbortController()
+        const cancel = clock.after(call.timeout ?? TIMEOUT, () => {
+          controller.abort()
           resolve(unknown())
         })
-      })
-      try {
-        return await Promise.race([exchange(call, controller?.signal ?? null), late])
-      } finally {
-        cancel()
-      }
-    },
+        void exchange(call, controller.signal).then(resolve, reject).finally(cancel)
+      }),
   }
 }
 
-/** The error that an answer amounts to: the backend's own code, or `network` where asking again may settle it. */
-export const errorOf = ({ ok, code, retryable, errorId, wait }: Answer, phase: PkcePhase): PkceError =>
-  new PkceError(code && !ok && !retryable ? code : "network", phase, {
+/** The error that an answer amounts to: the backend's own code, or `network` where the backend did not speak. */
+export const errorOf = ({ code, retryable, errorId, wait }: Answer, phase: PkcePhase): PkceError =>
+  new PkceError(code ?? "network", phase, {
+    retryable: retryable || !code,
     errorId,
     retryAfter: wait / 1000 || undefined,
   })

@@ -158,6 +158,8 @@ export function testBackend(clock: TestClock) {
     }
     requests.push(seen)
     await null
+    // A request's body can be sent once, as with the real `fetch`, which rejects a second time.
+    if (input instanceof Request && init.body == null) await input.arrayBuffer()
     const fault = faults.shift()
     if (settings.whileDown || fault === "down") throw new TypeError("fetch failed")
     if (fault === "portal") return new Response("<html>Welcome to the hotel</html>", { status: 200 })

@@ -1,6 +1,6 @@
 /** One thing that is wrong with the configuration. */
 export interface Fault {
-  /** The option, as a path: `providers.google.redirectUris[0]`, or `PKCE_SECRET` where it came from the environment. */
+  /** The option, as a path: `providers.google.redirectUris[0]`. */
   option: string
   problem: string
   /** What to do about it. */
@@ -23,13 +23,18 @@ export interface Fault {
  */
 export class ConfigurationError extends Error {
   override readonly name = "ConfigurationError"
-  readonly faults: readonly Fault[]
+  readonly #faults: readonly Fault[]
 
   constructor(faults: readonly Fault[]) {
     const lines = faults.map(({ option, problem, mend }) => `  ${option}: ${problem}\n    ${mend}`)
     const count = faults.length === 1 ? "One fault" : `${faults.length} faults`
     super(`${count} in the configuration of @pkce/server:\n${lines.join("\n")}`)
-    this.faults = faults
+    this.#faults = faults
+  }
+
+  // A getter: Node prints own members below the message, and would say everything twice.
+  get faults(): readonly Fault[] {
+    return this.#faults
   }
 }
 

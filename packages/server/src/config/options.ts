@@ -25,7 +25,8 @@ export type ClientAuthenticationMethod =
 /** One client registration at a provider. */
 export interface ClientOptions {
   clientId: string
-  clientSecret?: string
+  /** What an environment variable that is not set gives, `undefined`, is refused at start. Leave it out for a public client. */
+  clientSecret?: string | undefined
   /**
    * For `private_key_jwt` (RFC 7523): a private JWK with `alg` and, where the provider needs it, `kid`. The assertion's
    * audience is the issuer; for Microsoft Entra ID and Okta, which want it, the token endpoint.
@@ -126,10 +127,11 @@ export interface PkceServerOptions extends Partial<ProviderOptions> {
   rateLimit?: { perMinute: number; burst: number } | false
   /** For `fetch(request)`: the client's address, from whatever your platform puts it in. */
   clientAddress?: (request: Request) => string | undefined
+  /** Receives every event. Without it, each kind of trouble that you can mend is told to `onWarning` once. */
   onEvent?: (event: PkceEvent) => void
   /** Called after a session was revoked because a second party used its credential. */
   onReuse?: (reuse: { session_id: string; sub: string }) => void
-  /** Receives the start-up warnings. Default `console.warn`. */
+  /** Receives the warnings. Default `console.warn`. */
   onWarning?: (warning: string) => void
   /** Admits the memory store with `NODE_ENV=production`: sessions end with the process. */
   allowMemoryStore?: boolean

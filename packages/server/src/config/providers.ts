@@ -6,6 +6,8 @@ import { checkEndpoint, checkRedirectUri } from "./uris.js"
 /** The id of the provider whose options stand at the top. */
 const SINGLE = "default"
 
+const DISCOVERY = "/.well-known/openid-configuration"
+
 // A5: set by the protocol, or by an option of their own.
 const RESERVED =
   /^(?:client_id|client_secret|redirect_uri|response_type|response_mode|scope|state|nonce|code_challenge.*|request.*|max_age|iss|id_token_hint)$/i
@@ -24,16 +26,9 @@ const SINGLE_OPTIONS = [
 /** One entry per client id. */
 export function readProviders(options: PkceServerOptions, report: Report): ProviderConfig[] {
   const named = Object.entries(options.providers ?? {})
-  const atTop = SINGLE_OPTIONS.filter((name) => options[name] !== undefined)
-  if (named.length === 0) {
-    if (atTop.length === 0) {
-      report.fault("issuer", "is missing", "Give the provider's issuer, or several providers by id.")
-      return []
-    }
-    return readProvider(SINGLE, "", options, options, report)
-  }
-  if (atTop.length > 0)
-    report.fault(atTop[0] ?? "issuer", "stands beside providers", "Move it into one of the providers.")
+  if (named.length === 0) return readProvider(SINGLE, "", options, options, report)
+  const atTop = SINGLE_OPTIONS.find((name) => options[name] !== undefined)
+  if (atTop) report.fault(atTop, "stands beside providers", "Move it into one of the providers.")
   return named.flatMap(([id, provider]) => {
     checkId(`providers.${id}`, id, report)
     return readProvider(id, `providers.${id}.`, provider, options, report)
@@ -52,6 +47,12 @@ function readProvider(
     report.fault(`${prefix}issuer`, "is missing", "Copy it from the provider's metadata.")
   else {
     checkEndpoint(`${prefix}issuer`, issuer, allowLoopbackHttp, report)
+    if (issuer.endsWith(DISCOVERY))
+      report.fault(
+        `${prefix}issuer`,
+        "is the address of the metadata",
+        "Give the issuer that stands in it, exactly as it is written there.",
+      )
     if (issuer.includes("?")) report.fault(`${prefix}issuer`, "has a query", "Remove the part from ? on.")
   }
   checkMetadata(prefix, provider, allowLoopbackHttp, report)
@@ -73,8 +74,7 @@ function readProvider(
   }
   const shared = {
     issuer: issuer ?? "",
-    metadataUrl:
-      provider.metadataUrl ?? `${(issuer ?? "").replace(/\/$/, "")}/.well-known/openid-configuration`,
+    metadataUrl: provider.metadataUrl ?? `${(issuer ?? "").replace(/\/$/, "")}${DISCOVERY}`,
     metadata: provider.metadata ?? null,
     scope: readScope(`${prefix}scope`, provider.scope, report),
     authorizationParams: readParams(prefix, provider, report),
@@ -103,7 +103,7 @@ function readClient(path: string, client: Partial<ClientOptions>, report: Report
     report.fault(
       `${path}clientSecret`,
       "is undefined: is the environment variable set?",
-      "Set it, or leave it out.",
+      "Set it, or leave the option out.",
     )
   if (clientSecret !== undefined && privateKey !== undefined && method === undefined)
     report.fault(`${path}clientAuthentication`, "is missing beside two credentials", "Say which one to use.")

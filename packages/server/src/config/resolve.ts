@@ -1,6 +1,7 @@
 import { memoryStore } from "../stores/memory.js"
+import { adviseOnce } from "./advice.js"
 import type { Config } from "./config.js"
-import { type Environment, optionsFromEnvironment } from "./environment.js"
+import { ENVIRONMENT, type Environment, optionsFromEnvironment } from "./environment.js"
 import { ConfigurationError, type Fault, type Report } from "./faults.js"
 import type { PkceServerOptions } from "./options.js"
 import { readProviders } from "./providers.js"
@@ -19,7 +20,8 @@ export function resolveConfig(options: PkceServerOptions | undefined, environmen
   const faults: Fault[] = []
   const warnings: string[] = []
   const report: Report = {
-    fault: (option, problem, mend) => void faults.push({ option, problem, mend }),
+    fault: (option, problem, mend) =>
+      void faults.push({ option, problem, mend: mend + variableText(option, options ?? {}) }),
     warn: (text) => void warnings.push(text),
   }
   const given = merge(options ?? {}, environment, report)
@@ -57,7 +59,7 @@ export function resolveConfig(options: PkceServerOptions | undefined, environmen
     postLogoutRedirectUris: given.postLogoutRedirectUris ?? [],
     rateLimit: given.rateLimit === false ? null : (given.rateLimit ?? { perMinute: 10, burst: 20 }),
     clientAddress: given.clientAddress ?? (() => undefined),
-    onEvent: given.onEvent ?? (() => undefined),
+    onEvent: given.onEvent ?? adviseOnce(onWarning),
     onReuse: given.onReuse ?? (() => undefined),
     onWarning,
     allowLoopbackHttp,
@@ -71,10 +73,22 @@ function merge(options: PkceServerOptions, environment: Environment, report: Rep
     throw new ConfigurationError([
       { option: "options", problem: "is not an object", mend: "Pass an object." },
     ])
-  if (options.issuer !== undefined || options.providers !== undefined) return options
+  if (!readsEnvironment(options)) return options
   if (environment.PKCE_SECRET && environment.PKCE_SECRETS)
     report.fault("PKCE_SECRETS", "stands beside PKCE_SECRET", "Keep PKCE_SECRETS, newest first.")
   return { ...optionsFromEnvironment(environment), ...options }
+}
+
+const readsEnvironment = ({ issuer, providers }: PkceServerOptions) =>
+  issuer === undefined && providers === undefined
+
+/** Where the environment stands for what the code left out, a mend names the variable too. */
+function variableText(option: string, options: PkceServerOptions): string {
+  if (!readsEnvironment(options)) return ""
+  const name = option.replace(/\[.*/, "")
+  const variable = Object.entries(ENVIRONMENT).find(([, [stands]]) => stands === name)?.[0]
+  const [first = ""] = name.split(".")
+  return variable && !Object.hasOwn(options, first) ? ` (environment variable: ${variable})` : ""
 }
 
 function checkSurroundings(

@@ -7,7 +7,7 @@ const text = z.string().min(1)
 const seconds = z.number().int()
 const jwk = z.record(z.string(), z.unknown())
 const callback = z.custom<(...args: unknown[]) => unknown>((value) => typeof value === "function", {
-  error: "Invalid input: expected function",
+  error: "is not a function",
 })
 
 const client = {
@@ -79,7 +79,9 @@ const options = z.strictObject({
   basePath: z.string().optional(),
   secrets: z.array(secret).optional(),
   retiredKids: z.array(text).optional(),
-  store: z.custom(isStore, { error: "Invalid input: expected a store" }).optional(),
+  store: z
+    .custom(isStore, { error: "is not a store: wrap the database, for instance in sqliteStore(...)" })
+    .optional(),
   session: z
     .strictObject({
       algorithm: z.enum(["HS256", "EdDSA", "ES256"]).optional(),
@@ -112,7 +114,7 @@ const KNOWN: Record<string, readonly string[]> = {
 }
 
 /**
- * Reports every option whose shape is wrong or whose name is unknown. False where a shape is wrong: what the values mean
+ * Reports every option whose shape is wrong or whose name is unknown. False where a type is wrong: what the values mean
  * cannot be judged then.
  */
 export function checkShape(input: PkceServerOptions, report: Report): boolean {
@@ -123,12 +125,35 @@ export function checkShape(input: PkceServerOptions, report: Report): boolean {
     if (issue.code === "unrecognized_keys") {
       for (const key of issue.keys) unknownOption([...issue.path, key], report)
     } else {
-      shaped = false
-      // zod names the types that it expected and received, never the value.
-      report.fault(pathText(issue.path), issue.message.replace(/^Invalid input: /, ""), "Give it that shape.")
+      shaped &&= issue.code === "too_small" || issue.code === "too_big"
+      report.fault(pathText(issue.path), ...inWords(issue))
     }
   }
   return shaped
+}
+
+const TYPES: Record<string, string> = {
+  array: "a list: [ ... ]",
+  string: "a text",
+  boolean: "true or false",
+  int: "a whole number",
+  number: "a number",
+  object: "an object",
+  record: "an object",
+}
+
+/** The problem and its mend. zod names the types that it expected and received, never the value. */
+function inWords(issue: z.core.$ZodIssue): [problem: string, mend: string] {
+  if (issue.code === "too_small")
+    return issue.origin === "string" || issue.origin === "array"
+      ? ["is empty: is the environment variable set?", "Set it, or leave the option out."]
+      : ["is too small", `The least is ${issue.minimum}.`]
+  if (issue.code === "too_big") return ["is too big", `The most is ${issue.maximum} seconds.`]
+  if (issue.code === "invalid_value")
+    return ["is none of the values that it may have", `Use one of: ${issue.values.join(", ")}.`]
+  const type = issue.code === "invalid_type" ? TYPES[issue.expected] : undefined
+  if (type) return [`is not ${type.replace(/:.*/, "")}`, `Give ${type}.`]
+  return [issue.message.replace(/^Invalid input: /, ""), "See the option's type."]
 }
 
 function unknownOption(path: readonly PropertyKey[], report: Report): void {

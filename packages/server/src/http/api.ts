@@ -1,4 +1,6 @@
+import { callHook } from "../emit.js"
 import type { PkceServer } from "../server-types.js"
+import { addressBy, addressDoubt } from "./address.js"
 import { createCors } from "./cors.js"
 import { createRateLimit } from "./rate-limit.js"
 import type { Rooms } from "./rooms.js"
@@ -29,7 +31,13 @@ export function createApi(rooms: Rooms, close: () => Promise<void>): PkceServer 
   const own = createOwnSessions(rooms, sessions)
   const { logout, redeemTicket } = createLogout(rooms, sessions)
 
-  let toldOfParsedBody = false
+  const told = new Set<string>()
+  function warnOnce(text: string): void {
+    if (told.has(text)) return
+    told.add(text)
+    callHook(config.onWarning, text)
+  }
+
   const handle = createRouter({
     routes: [
       configRoute(describe),
@@ -44,27 +52,21 @@ export function createApi(rooms: Rooms, close: () => Promise<void>): PkceServer 
     cors: createCors(config.allowedOrigins),
     limit: createRateLimit(config.rateLimit),
     emit,
-    onParsedBody: () => {
-      if (toldOfParsedBody) return
-      toldOfParsedBody = true
-      config.onWarning("a body parser runs before the mount, so a name that is twice in a body is not seen")
+    onParsedBody: () =>
+      warnOnce("a body parser runs before the mount, so a name that is twice in a body is not seen"),
+    onLimited: (request) => {
+      const doubt = config.rateLimit && addressDoubt(request)
+      if (doubt) warnOnce(doubt)
     },
   })
-
-  function addressOf(request: Request): string | undefined {
-    try {
-      return config.clientAddress(request)
-    } catch {
-      // The team's code: without an address the request is only not counted.
-      return undefined
-    }
-  }
 
   return {
     handle,
     async fetch(request) {
       const path = withoutBase(new URL(request.url).pathname, config.basePath)
-      return toWebResponse(await handle(fromWebRequest(request, path, addressOf(request))))
+      return toWebResponse(
+        await handle(fromWebRequest(request, path, addressBy(config.clientAddress, request))),
+      )
     },
     authenticate: createAuthenticate(rooms),
     config: describe,

@@ -2,21 +2,31 @@ import { PkceError } from "../errors.js"
 import type { Emit } from "../events.js"
 import type { Store } from "../stores/contract.js"
 
+/** Milliseconds for one call of the store (G9): with what is done besides, an answer comes within two seconds. */
+const DEADLINE = 1_800
+
 /**
- * GR6: a store that fails is our outage: 503, an event, and nobody is logged out for it. Every use of the store goes
- * through here, so that no caller can turn its exception into something else.
+ * GR6: a store that fails, or does not answer, is our outage: 503, an event, and nobody is logged out for it. Every use of
+ * the store goes through here, so that no caller can turn its exception into something else. What a call does after its
+ * deadline is what a lost answer does: the client's repeat finds it done.
  */
 export function guardStore(store: Store, emit: Emit): Store {
   const guarded =
     <A extends unknown[], R>(work: (...args: A) => Promise<R>) =>
     async (...args: A): Promise<R> => {
+      let timer: ReturnType<typeof setTimeout> | undefined
+      const late = new Promise<never>((_, reject) => {
+        timer = setTimeout(() => reject(new Error("the store does not answer")), DEADLINE)
+      })
       try {
-        return await work(...args)
+        return await Promise.race([work(...args), late])
       } catch (thrown) {
         if (thrown instanceof PkceError) throw thrown
         const error = new PkceError("unavailable", { reason: "store_failed" })
         emit({ type: "store.failed", error_id: error.errorId })
         throw error
+      } finally {
+        clearTimeout(timer)
       }
     }
   return {

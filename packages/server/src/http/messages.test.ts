@@ -2,7 +2,7 @@ import { createServer, request as httpRequest } from "node:http"
 import type { AddressInfo } from "node:net"
 import { describe, expect, it } from "vitest"
 import type { BodyRead } from "./message.js"
-import { fromNodeRequest, nodeHeaders } from "./node-message.js"
+import { fromNodeRequest, nodeHeaders, writeAnswer } from "./node-message.js"
 import { fromWebRequest, toWebResponse } from "./web-message.js"
 
 /** Reads the body of one real request; `send` writes it, and decides when and whether it ends. */
@@ -68,6 +68,13 @@ describe("a body on Node", () => {
     const request = { headers: {}, readableDidRead: true, readableEnded: true, body } as never
     expect((await fromNodeRequest(request, { target: "/" }).body(10, 10)).kind).toBe(kind)
   })
+
+  it("C9: that a framework has read before is held to the same limit", async () => {
+    for (const body of ["12345678901", Buffer.from("12345678901")]) {
+      const request = { headers: {}, readableDidRead: true, readableEnded: true, body } as never
+      expect(await fromNodeRequest(request, { target: "/" }).body(10, 10)).toEqual({ kind: "too_large" })
+    }
+  })
 })
 
 it("splits path and query, and joins repeated headers", () => {
@@ -89,6 +96,16 @@ it("C10: after a body that was not read whole the connection ends", () => {
   expect(headers(413)).toEqual({ "Content-Length": 2, Connection: "close" })
   expect(headers(408).Connection).toBe("close")
   expect(headers(200).Connection).toBeUndefined()
+})
+
+it("an answer that a time limit of the team's has overtaken is not written a second time", () => {
+  const written: unknown[] = []
+  const note = (...args: unknown[]) => void written.push(args)
+  const answer = { status: 200, headers: {}, body: "x" }
+  writeAnswer({ headersSent: true, writeHead: note, end: note }, answer)
+  expect(written).toEqual([])
+  writeAnswer({ headersSent: false, writeHead: note, end: note }, answer)
+  expect(written).toEqual([[200, { "Content-Length": 1 }], ["x"]])
 })
 
 describe("a body on the Web", () => {

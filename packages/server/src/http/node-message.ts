@@ -18,6 +18,7 @@ export interface NodeRequest {
 
 /** The part of Node's `ServerResponse` that is used here. */
 export interface NodeResponse {
+  readonly headersSent: boolean
   writeHead(status: number, headers: Record<string, string | number>): unknown
   end(body?: string): unknown
 }
@@ -44,7 +45,7 @@ export function fromNodeRequest(request: NodeRequest, mount: NodeMount): HttpReq
       return Array.isArray(value) ? value.join(", ") : value
     },
     body: (maxBytes, deadline) => {
-      const parsed = parsedBody(request, mount.parsed ?? request.body)
+      const parsed = parsedBody(request, mount.parsed ?? request.body, maxBytes)
       return parsed ? Promise.resolve(parsed) : readStream(request, maxBytes, deadline)
     },
     address,
@@ -52,11 +53,11 @@ export function fromNodeRequest(request: NodeRequest, mount: NodeMount): HttpReq
 }
 
 /** What a body parser of the framework left behind, where one has read the stream. */
-function parsedBody(request: NodeRequest, body: unknown): BodyRead | null {
+function parsedBody(request: NodeRequest, body: unknown, maxBytes: number): BodyRead | null {
   if (body === undefined || (request.readableDidRead === false && !request.readableEnded)) return null
-  if (typeof body === "string") return { kind: "bytes", bytes: new TextEncoder().encode(body) }
-  if (body instanceof Uint8Array) return { kind: "bytes", bytes: body }
-  return { kind: "parsed", value: body }
+  const bytes = typeof body === "string" ? new TextEncoder().encode(body) : body
+  if (!(bytes instanceof Uint8Array)) return { kind: "parsed", value: body }
+  return bytes.length > maxBytes ? { kind: "too_large" } : { kind: "bytes", bytes }
 }
 
 /** C9, C10: stops at the limit of size or time, and leaves the rest unread. */
@@ -113,6 +114,8 @@ export function nodeHeaders(answer: HttpAnswer): Record<string, string | number>
 }
 
 export function writeAnswer(response: NodeResponse, answer: HttpAnswer): void {
+  // A time limit of the team's may have answered already; a second head would throw where nobody catches.
+  if (response.headersSent) return
   response.writeHead(answer.status, nodeHeaders(answer))
   response.end(answer.body)
 }

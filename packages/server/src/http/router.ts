@@ -14,6 +14,8 @@ export interface RouterOptions {
   emit: Emit
   /** A framework parsed a body before us: called for the first one. */
   onParsedBody: () => void
+  /** A request is about to be judged by its address. */
+  onLimited: (request: HttpRequest) => void
 }
 
 // F7: what would stand in history, proxy logs and referrers if we took it from a URL.
@@ -21,7 +23,8 @@ const SECRET_NAMES =
   /(?:^|&)(?:[a-z_]*token|code|code_verifier|session_verifier|id_token_hint|client_secret)=/i
 
 /** Finds the route, applies what holds for all routes, and answers whatever happens: it never throws. */
-export function createRouter({ routes, cors, limit, emit, onParsedBody }: RouterOptions): Handler {
+export function createRouter(options: RouterOptions): Handler {
+  const { routes, cors, limit, emit, onParsedBody, onLimited } = options
   const exact = new Map<string, Route[]>()
   const withId = new Map<string, Route[]>()
   for (const route of routes) {
@@ -44,7 +47,10 @@ export function createRouter({ routes, cors, limit, emit, onParsedBody }: Router
         reason: "secret_in_query",
         description: "Credentials are never taken from the query.",
       })
-    if (route.limited) limit.check(request.address)
+    if (route.limited) {
+      onLimited(request)
+      limit.check(request.address)
+    }
     const read = { required: readJson, optional: readOptionalJson }
     const body = route.body ? await read[route.body](request, onParsedBody) : {}
     return route.handle({ request, body, id })
@@ -77,8 +83,8 @@ export function createRouter({ routes, cors, limit, emit, onParsedBody }: Router
 
 const ID = /^[A-Za-z0-9_-]{1,64}$/
 
-/** What an attacker who tries values gets to see. */
-const isGuess = (error: PkceError) => error.code === "login_failed" || error.status === 401
+/** What an attacker who tries values gets to see. The other 401s are for credentials that were once ours. */
+const isGuess = ({ code }: PkceError) => code === "login_failed" || code === "invalid_token"
 
 const withHeaders = (answer: HttpAnswer, headers: Record<string, string>): HttpAnswer => ({
   ...answer,

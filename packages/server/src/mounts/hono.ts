@@ -1,3 +1,4 @@
+import { addressBy } from "../http/address.js"
 import { fromWebRequest, toWebResponse } from "../http/web-message.js"
 import type { PkceServer } from "../server-types.js"
 import type { Session } from "../session/types.js"
@@ -32,7 +33,7 @@ export const honoAuth =
     { clientAddress = nodeServerAddress }: { clientAddress?: (c: C) => string | undefined } = {},
   ) =>
   async (c: C): Promise<Response> =>
-    toWebResponse(await auth.handle(fromWebRequest(c.req.raw, pathBelow(c.req), clientAddress(c))))
+    toWebResponse(await auth.handle(fromWebRequest(c.req.raw, pathBelow(c.req), addressBy(clientAddress, c))))
 
 /**
  * Lets a request pass only with a session, which `c.get("auth")` then gives; otherwise answers 401 and the route never runs.

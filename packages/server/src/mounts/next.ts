@@ -1,3 +1,4 @@
+import { addressBy } from "../http/address.js"
 import { fromWebRequest, toWebResponse } from "../http/web-message.js"
 import type { PkceServer } from "../server-types.js"
 import type { Session } from "../session/types.js"
@@ -29,7 +30,7 @@ export function nextAuth(
   const handle: NextHandler = async (request, context) => {
     const segments = Object.values(await context.params).find(Array.isArray) ?? []
     const path = `/${segments.map(encodeURIComponent).join("/")}`
-    return toWebResponse(await auth.handle(fromWebRequest(request, path, clientAddress(request))))
+    return toWebResponse(await auth.handle(fromWebRequest(request, path, addressBy(clientAddress, request))))
   }
   return { GET: handle, POST: handle, DELETE: handle, OPTIONS: handle }
 }

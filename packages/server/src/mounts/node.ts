@@ -1,3 +1,4 @@
+import { addressBy } from "../http/address.js"
 import { fromNodeRequest, type NodeRequest, type NodeResponse, writeAnswer } from "../http/node-message.js"
 import type { PkceServer } from "../server-types.js"
 import type { Session } from "../session/types.js"
@@ -9,7 +10,8 @@ export type { RequireSessionOptions } from "./refusal.js"
 /**
  * All routes as a `node:http` request listener.
  *
- * @param options `path` is where it is mounted, `/auth` by default; anything outside is answered 404.
+ * @param options `path` is where it is mounted, `/auth` by default; anything outside is answered 404. `clientAddress` reads
+ *   the client's address for the rate limit where a proxy stands before the process; default: the connection's.
  * @example
  * ```ts
  * const handle = nodeAuth(auth)
@@ -18,13 +20,17 @@ export type { RequireSessionOptions } from "./refusal.js"
  */
 export function nodeAuth(
   auth: PkceServer,
-  { path = "/auth" }: { path?: string } = {},
+  {
+    path = "/auth",
+    clientAddress = () => undefined,
+  }: { path?: string; clientAddress?: (request: NodeRequest) => string | undefined } = {},
 ): (request: NodeRequest, response: NodeResponse) => void {
   return (request, response) => {
     const url = request.url ?? "/"
     // A path outside the mount has no first slash of its own, so it matches no route.
     const target = url.startsWith(`${path}/`) ? url.slice(path.length) : ""
-    void auth.handle(fromNodeRequest(request, { target })).then((answer) => writeAnswer(response, answer))
+    const mount = { target, address: addressBy(clientAddress, request) }
+    void auth.handle(fromNodeRequest(request, mount)).then((answer) => writeAnswer(response, answer))
   }
 }
 

@@ -55,6 +55,10 @@ export function createMetadataSource(
       ? pinned(pins, held, fresh, allowed)
       : { metadata: fresh, changed: false }
     if (changed) emit({ type: "idp.metadata.changed", provider: options.id })
+    // A2: PKCE is sent all the same; whether this provider heeds it is for a person to find out (RFC 9700 section 2.1.1).
+    const methods = metadata.code_challenge_methods_supported
+    if (!(Array.isArray(methods) && methods.includes("S256")))
+      emit({ type: "idp.metadata.pkce_not_advertised", provider: options.id })
     for (const name of ENDPOINTS) {
       const host = hostOf(metadata[name])
       if (host !== undefined && !pins.has(name)) pins.set(name, host)

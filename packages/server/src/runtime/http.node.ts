@@ -54,6 +54,7 @@ const guardedLookup =
 export function createHttpClient(options: HttpClientOptions): HttpClient {
   let agent: Promise<Agent> | undefined
   let closed = false
+  const warming = new Set<string>()
 
   const pool = () => {
     agent ??= loadUndici().then(
@@ -82,15 +83,17 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
     warm(origin) {
       const url = URL.canParse(origin) ? new URL(origin) : null
       if (!url || closed || !urlAllowed(url, options)) return
+      const { origin: target } = url
+      // D12: one at a time, or whoever asks for our configuration a hundred times opens the whole pool to the provider.
+      if (warming.has(target)) return
+      warming.add(target)
+      const done = () => void warming.delete(target)
       const refuse = () => {
         throw new Error("connected")
       }
       // A handler that throws before the first byte cancels its request and leaves the new connection in the pool.
-      const handler = { onRequestStart: refuse, onResponseError: () => {} }
-      pool().then(
-        (ready) => ready.dispatch({ origin: url.origin, path: "/", method: "GET" }, handler),
-        () => {},
-      )
+      const handler = { onRequestStart: refuse, onResponseError: done }
+      pool().then((ready) => ready.dispatch({ origin: target, path: "/", method: "GET" }, handler), done)
     },
 
     async close() {

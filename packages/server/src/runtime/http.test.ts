@@ -1,5 +1,5 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http"
-import type { AddressInfo } from "node:net"
+import type { AddressInfo, Socket } from "node:net"
 import { createServer as createNetServer } from "node:net"
 import { gzipSync } from "node:zlib"
 import { afterEach, describe, expect, it } from "vitest"
@@ -192,6 +192,25 @@ describe("the node client alone", () => {
     warm(url)
     expect(await send(get(url))).toMatchObject({ status: 200 })
     expect({ requests, connections: connections() }).toEqual({ requests: 1, connections: 1 })
+  })
+
+  it("D12 opens one connection for many warm-ups at once, and another when that one is gone", async () => {
+    const sockets: Socket[] = []
+    const server = createNetServer((socket) => void sockets.push(socket.on("error", () => undefined)))
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve))
+    open.push(() => server.close())
+    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+    const { warm } = client(node)
+    for (let asked = 0; asked < 100; asked++) warm(url)
+    await expect.poll(() => sockets.length).toBe(1)
+    for (let turn = 0; turn < 50; turn++) await new Promise(setImmediate)
+    for (let asked = 0; asked < 100; asked++) warm(url)
+    for (let turn = 0; turn < 50; turn++) await new Promise(setImmediate)
+    expect(sockets).toHaveLength(1)
+    sockets[0]?.destroy()
+    for (let turn = 0; turn < 50; turn++) await new Promise(setImmediate)
+    warm(url)
+    await expect.poll(() => sockets.length).toBe(2)
   })
 
   it("ignores what cannot be warmed", async () => {

@@ -1,5 +1,6 @@
 import { fromBase64url } from "@pkce/protocol"
 import { equal, hmac, sha256 } from "#crypto"
+import { callHook } from "../emit.js"
 import { PkceError } from "../errors.js"
 import type { Emit } from "../events.js"
 import type { SessionRow, Store } from "../stores/contract.js"
@@ -75,11 +76,7 @@ export function createSessionLine(options: SessionLineOptions): SessionLine {
     if (await ask(() => store.revoke(row.sid, "reuse"))) {
       const who = { session_id: row.sid, sub: row.sub }
       emit({ type: "session.reuse_detected", ...who, generation, row_generation: row.gen })
-      try {
-        onReuse(who)
-      } catch {
-        // The hook is the team's code: its failure must not turn this 401 into a 500 that the client repeats.
-      }
+      callHook(onReuse, who)
     }
     return ended("session_reuse_detected")
   }

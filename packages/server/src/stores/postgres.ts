@@ -1,6 +1,5 @@
 import { fromColumns, type SessionColumns } from "./columns.js"
 import type { NewSession, Store } from "./contract.js"
-import { withinDeadline } from "./deadline.js"
 import { qualifier } from "./postgres-schema.js"
 import { prepareTexts, type StatementName, statementText } from "./postgres-statements.js"
 import type { PostgresListener, PostgresPool, PostgresStoreOptions } from "./postgres-types.js"
@@ -25,7 +24,7 @@ type Columns = Record<string, unknown>
  * A refresh is one statement. Nothing is left on a connection (no prepared names, no settings, no open transaction), so a
  * pool behind PgBouncer in transaction mode will do. Times are judged by PostgreSQL's clock, after the row's lock was got.
  * A statement that PostgreSQL has rolled back for a serialization failure or a deadlock is repeated up to three times;
- * what has no answer after two seconds throws, and is answered 503. The pool stays yours: `close` does not end it, and it
+ * what has no answer in two seconds is answered 503. The pool stays yours: `close` does not end it, and it
  * is your pool that needs an `error` listener.
  *
  * @param pool Anything with pg's `query({ text, values })`.
@@ -51,7 +50,7 @@ export function postgresStore(pool: PostgresPool, options: PostgresStoreOptions 
 
   async function run(name: StatementName, values: unknown[]): Promise<Columns[]> {
     const text = statements(name)
-    const { rows } = await withinDeadline(repeated(() => pool.query({ text, values })))
+    const { rows } = await repeated(() => pool.query({ text, values }))
     return rows
   }
   const changed = async (name: StatementName, values: unknown[]) => (await run(name, values)).length > 0

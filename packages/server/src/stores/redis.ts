@@ -1,6 +1,5 @@
 import { Buffer } from "node:buffer"
 import type { NewSession, OnceKind, SessionRow, Store } from "./contract.js"
-import { withinDeadline } from "./deadline.js"
 import { createPush } from "./push.js"
 import { connection, evaluate } from "./redis-client.js"
 import { createEndedSessions, createEvictionCheck, createReplicaWait } from "./redis-durability.js"
@@ -33,7 +32,7 @@ type Reply = [now: number, outcome: Buffer, value?: Buffer | null]
  * server's clock, inside the script. Sessions are data, not a cache: the server must have `maxmemory-policy noeviction` and
  * should have `appendonly yes`. A server that lost the last writes logs nobody out. Ended sessions wait for one replica
  * where there are any (not with ioredis's `Cluster`, which cannot say which server it asks), and are ended again when the
- * connection was made anew. What has no answer after two seconds throws, and is answered 503.
+ * connection was made anew. What has no answer in two seconds is answered 503.
  *
  * The client stays yours: `close` closes only the connection that the store has made, a duplicate that listens for the
  * sessions which other processes end.
@@ -69,7 +68,7 @@ export function redisStore(
     checkEviction()
     const time = clock ? String(Math.floor(clock() / 1000)) : ""
     const texts = args.map((arg) => (typeof arg === "number" ? String(arg) : arg))
-    return withinDeadline(evaluate(redis, SCRIPTS[name], key, [time, ...texts])) as Promise<T>
+    return evaluate(redis, SCRIPTS[name], key, [time, ...texts]) as Promise<T>
   }
 
   async function rowFrom(name: "create" | "advance" | "find", sid: string, args: (RedisArgument | number)[]) {
@@ -84,7 +83,7 @@ export function redisStore(
   async function revoke(sid: string, reason: string, sub?: string): Promise<boolean> {
     if (!(await revokeHere(sid, reason, sub))) return false
     ended.add(sid, reason)
-    await withinDeadline(replicated(sessionKey(sid)))
+    await replicated(sessionKey(sid))
     return true
   }
 

@@ -118,6 +118,44 @@ describe("C: the exchange under attack", () => {
   })
 
   it.each([
+    ["42 characters", "a".repeat(42)],
+    ["129 characters", "a".repeat(129)],
+    ...["+", "/", "=", "\u0000", "é", " "].map((character) => [
+      `the character ${JSON.stringify(character)}`,
+      "a".repeat(43) + character,
+    ]),
+  ])("A3: a code_verifier with %s is refused before anything is done", async (_, code_verifier) => {
+    const answer = await exchange({ ...wire(fixture.login()), code_verifier })
+    expect([answer.status, parsed(answer).error]).toEqual([400, "invalid_request"])
+    expectNothingHappened()
+  })
+
+  it.each([43, 128])("A3: a code_verifier of %i characters goes to the provider", async (length) => {
+    const code_verifier = random().repeat(3).slice(0, length)
+    const { redirect_uri, nonce, iss } = fixture.login()
+    const code = fixture.idp.issueCode({
+      redirectUri: redirect_uri,
+      codeChallenge: s256(code_verifier),
+      nonce,
+    })
+    expect((await exchange({ code, code_verifier, redirect_uri, nonce, iss })).status).toBe(200)
+  })
+
+  it("C14: a session that the request brings is neither taken up nor ended", async () => {
+    const first = parsed(await exchange(wire(fixture.login())))
+    const headers = {
+      authorization: `Bearer ${String(first.session_token)}`,
+      cookie: `session_id=${String(first.session_id)}`,
+    }
+    const second = parsed(await exchange(wire(fixture.login()), { headers }))
+    expect(second.session_id).not.toBe(first.session_id)
+    expect(second.refresh_token).not.toBe(first.refresh_token)
+    expect(await sessionsOf(first.user_info?.sub)).toBe(2)
+    const fixed = await exchange({ ...wire(fixture.login()), session_id: first.session_id })
+    expect([fixed.status, parsed(fixed).error]).toEqual([400, "invalid_request"])
+  })
+
+  it.each([
     ["a longer path", (uri: string) => `${uri}/more`],
     ["a trailing slash", (uri: string) => `${uri}/`],
     ["another case", (uri: string) => uri.toUpperCase()],
@@ -324,6 +362,44 @@ describe("C13: floods", () => {
       })
     for (let i = 0; i < 3; i++) expect((await forged(i)).status).toBe(401)
     expect((await forged(9)).status).toBe(429)
+  })
+
+  it.each([
+    ["no address", undefined, {}, /unknown/],
+    ["a proxy's address", "10.0.0.7", { "x-forwarded-for": "192.0.2.9" }, /proxy/],
+    ["a proxy's address on this machine", "::ffff:127.0.0.1", { forwarded: "for=192.0.2.9" }, /proxy/],
+    ["its own address", "192.0.2.9", { "x-forwarded-for": "192.0.2.9" }, null],
+    ["an address of its own network", "10.0.0.7", {}, null],
+  ])("C13: is told once where the limit has %s to go by", async (_, address, headers, text) => {
+    for (const _again of [1, 2]) {
+      const extra = { headers, ...(address !== undefined && { address }) }
+      expect((await exchange(wire(fixture.login()), extra)).status).toBe(200)
+    }
+    const told = fixture.warnings.filter((warning) => /client/.test(warning))
+    expect(told).toEqual(text === null ? [] : [expect.stringMatching(text)])
+  })
+
+  it("C13: a limit that is off has nothing to tell", async () => {
+    await fixture.close()
+    fixture = await startServer()
+    await exchange(wire(fixture.login()))
+    expect(fixture.warnings.filter((warning) => /client/.test(warning))).toEqual([])
+  })
+
+  it("C13: sessions that have ended are no guesses: an office that was signed out may sign in again", async () => {
+    const address = "192.0.2.3"
+    for (let device = 0; device < 5; device++) {
+      const login = fixture.login()
+      const grant = parsed(await exchange(wire(login), { address }))
+      await fixture.auth.sessions.revoke(String(grant.session_id))
+      const body = {
+        refresh_token: grant.refresh_token,
+        session_verifier: login.verifier,
+        session_challenge: s256(random()),
+      }
+      const answer = await call(fixture.auth, { path: "/refresh", address, body })
+      expect([answer.status, parsed(answer).error]).toEqual([401, "session_revoked"])
+    }
   })
 })
 

@@ -55,6 +55,20 @@ describe("D1 the issuer of the metadata", () => {
   )
 })
 
+describe("A2 a provider that does not speak of PKCE", () => {
+  it.each([
+    ["nothing", undefined, true],
+    ["plain alone", ["plain"], true],
+    ["S256", ["plain", "S256"], false],
+  ])("A2 is reported where its metadata lists %s, and gets the code_verifier", async (_, methods, told) => {
+    const { idp, redeem } = await open({ idp: { metadata: { code_challenge_methods_supported: methods } } })
+    await redeem()
+    expect(types(room).includes("idp.metadata.pkce_not_advertised")).toBe(told)
+    const [sent] = idp.requests.filter(({ endpoint }) => endpoint === "token")
+    expect(new URLSearchParams(sent?.body).get("code_verifier")).toMatch(/^[\w.~-]{43,128}$/)
+  })
+})
+
 describe("D2 redirects and plain http", () => {
   it.each(["discovery", "jwks", "token"] as const)("D2 follows no redirect of %s", async (endpoint) => {
     const { idp, redeem } = await open()

@@ -15,7 +15,7 @@ describe("every state of the line, by the code that runs in production", () => {
       { ...honest, generations: 3, rollbacks: 2 },
       15_000,
     ],
-  ])("I1, I3, I4, I5: no honest client is logged out or stuck: %s", async (_, bounds, floor) => {
+  ])("invariants 1, 3, 4, 5: no honest client is logged out or stuck: %s", async (_, bounds, floor) => {
     const found = await explore(bounds)
     expect(found.violation).toBeNull()
     expect(found.states).toBeGreaterThan(floor)
@@ -32,7 +32,7 @@ describe("every state of the line, by the code that runs in production", () => {
     ["three generations", theft, 10_000],
     ["two processes at once", { ...theft, processes: 2, time: false }, 5_000],
     ["and a store that falls back", { ...theft, generations: 2, rollbacks: 1, time: false }, 10_000],
-  ])("I2, I5: a thief at any moment is noticed: %s", async (_, bounds, floor) => {
+  ])("invariants 2, 5: a thief at any moment is noticed: %s", async (_, bounds, floor) => {
     const found = await explore(bounds)
     expect(found.violation).toBeNull()
     expect(found.states).toBeGreaterThan(floor)

@@ -23,9 +23,9 @@ export function logoutRoute(
       const token = bearerToken(request.header("authorization"))
       if (token === null) return json(200, await logout(input))
       const session = (await rooms.tokens.verify(token)) ?? (await ended.find(token))
-      const answer = await logout({ ...input, ...(session && { session }) })
+      // Before the session ends: where the store fails after that, the same token must be able to ask again.
       if (session) await ended.add(token, session)
-      return json(200, answer)
+      return json(200, await logout({ ...input, ...(session && { session }) }))
     },
   }
 }

@@ -1,7 +1,7 @@
 import { fromBase64url, type LogoutAnswer, type LogoutRequest, toBase64url } from "@pkce/protocol"
 import { hmac } from "#crypto"
 import { PkceError } from "../../errors.js"
-import type { ProviderTokens } from "../../provider/types.js"
+import type { Provider, ProviderTokens } from "../../provider/types.js"
 import type { PkceServer } from "../../server-types.js"
 import type { Session } from "../../session/types.js"
 import type { SessionRow } from "../../stores/contract.js"
@@ -11,13 +11,6 @@ import type { Rooms } from "../rooms.js"
 
 /** Seconds in which the browser must come for its ticket. */
 const TICKET_LIFETIME = 300
-
-interface Ticket {
-  provider: string
-  idToken?: string
-  postLogoutRedirectUri?: string
-  state?: string
-}
 
 // The browser brings nothing but the ticket's id, so that is all that the seal can be bound to.
 const ticketContext = (id: string): SealContext => ({
@@ -49,14 +42,13 @@ export function createLogout(rooms: Rooms, administration: PkceServer["sessions"
     const idToken = await idTokenOf(row)
     // F12, I3: durably ended before anything is answered and before the provider is asked for anything.
     await administration.revoke(sid, "logout")
-    const ticket: Ticket = {
-      provider: row.provider,
+    const target = await providerLogout(row.provider, {
       ...(idToken !== undefined && { idToken }),
       ...(returnTo !== undefined && { postLogoutRedirectUri: returnTo }),
       ...(input.state !== undefined && { state: input.state }),
-    }
-    const id = await issue(sid, ticket)
-    if (id === null) return {}
+    })
+    if (target === null) return {}
+    const id = await issue(target, lengthPrefixed(sid, returnTo ?? "", input.state ?? ""))
     return { logout_url: config.url === null ? `logout/${id}` : `${config.url}/logout/${id}` }
   }
 
@@ -77,17 +69,26 @@ export function createLogout(rooms: Rooms, administration: PkceServer["sessions"
     }
   }
 
-  /** The ticket's id, or `null` where the provider offers no logout or cannot be asked now (I3). */
-  async function issue(sid: string, ticket: Ticket): Promise<string | null> {
-    const offered = await providers
-      .get(ticket.provider)
-      ?.logoutUrl({})
+  /** `null` where the provider offers no logout or cannot be asked now (I3). */
+  async function providerLogout(
+    provider: string,
+    input: Parameters<Provider["logoutUrl"]>[0],
+  ): Promise<string | null> {
+    const url = await providers
+      .get(provider)
+      ?.logoutUrl(input)
       .catch(() => null)
-    if (!offered) return null
+    return url ?? null
+  }
+
+  /**
+   * Keeps where the browser is to go, and gives the name of it: the same for the same logout. The whole URL is kept, so
+   * that a provider that cannot be asked when the browser comes costs it nothing.
+   */
+  async function issue(target: string, named: Uint8Array): Promise<string> {
     const key = await ring.hmac(await ring.active(), "ticket")
-    const named = lengthPrefixed(sid, ticket.postLogoutRedirectUri ?? "", ticket.state ?? "")
     const id = toBase64url(await hmac(key, named))
-    const sealed = toBase64url(await vault.seal(ticket, ticketContext(id)))
+    const sealed = toBase64url(await vault.seal(target, ticketContext(id)))
     // A repeat finds the first one's value there, and leaves it: it alone has the ID token.
     await store.claim("ticket", id, sealed, TICKET_LIFETIME)
     return id
@@ -98,10 +99,7 @@ export function createLogout(rooms: Rooms, administration: PkceServer["sessions"
     const value = await store.take("ticket", id)
     const sealed = value === null ? null : fromBase64url(value)
     if (sealed === null) throw new PkceError("not_found")
-    const { provider, ...input } = (await vault.open(sealed, ticketContext(id))) as Ticket
-    const url = await providers.get(provider)?.logoutUrl(input)
-    if (!url) throw new PkceError("not_found")
-    return url
+    return (await vault.open(sealed, ticketContext(id))) as string
   }
 
   return { logout, redeemTicket }
