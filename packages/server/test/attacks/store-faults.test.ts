@@ -3,7 +3,17 @@ import { guard } from "../../src/mounts/refusal.js"
 import { createPkceServer } from "../../src/server.js"
 import type { Store } from "../../src/stores/contract.js"
 import { memoryStore } from "../../src/stores/memory.js"
-import { type Call, call, type Fixture, parsed, random, s256, startServer, wire } from "../support/server.js"
+import {
+  type Call,
+  call,
+  type Fixture,
+  parsed,
+  random,
+  s256,
+  startServer,
+  wire,
+  withoutPush,
+} from "../support/server.js"
 
 /**
  * How one call of the store goes wrong: before it did anything, after it did it (its answer is lost), or without an end.
@@ -52,7 +62,7 @@ interface Rig extends Fixture {
 
 async function createRig(): Promise<Rig> {
   let ahead = 0
-  const faulty = faultyStore(memoryStore({ now: () => Date.now() + ahead }))
+  const faulty = faultyStore(withoutPush(memoryStore({ now: () => Date.now() + ahead })))
   const fixture = await startServer({ store: faulty.store })
   return {
     ...fixture,
