@@ -1,3 +1,4 @@
+import { concat } from "../runtime/bytes.js"
 import type { BodyRead, HttpAnswer, HttpRequest } from "./message.js"
 
 /** The part of Node's `IncomingMessage` that is used here, so that no framework's types are needed. */
@@ -81,7 +82,7 @@ function readStream(request: NodeRequest, maxBytes: number, deadline: number): P
       if (length > maxBytes) finish({ kind: "too_large" })
       else chunks.push(chunk)
     }
-    const onEnd = () => finish({ kind: "bytes", bytes: join(chunks, length) })
+    const onEnd = () => finish({ kind: "bytes", bytes: concat(chunks) })
     const onAborted = () => finish({ kind: "aborted" })
     const timer = setTimeout(() => finish({ kind: "timeout" }), deadline)
     if (request.readableEnded) return onEnd()
@@ -91,18 +92,6 @@ function readStream(request: NodeRequest, maxBytes: number, deadline: number): P
     request.on("data", onData)
     request.resume()
   })
-}
-
-function join(chunks: Uint8Array[], length: number): Uint8Array {
-  const [first] = chunks
-  if (first && chunks.length === 1) return first
-  const joined = new Uint8Array(length)
-  let at = 0
-  for (const chunk of chunks) {
-    joined.set(chunk, at)
-    at += chunk.length
-  }
-  return joined
 }
 
 /** The headers to send, with the length; after a body that was not read whole the connection ends (C9, C10). */

@@ -1,4 +1,5 @@
 import { bareHost, urlAllowed } from "./addresses.js"
+import { concat } from "./bytes.js"
 import type { HttpClient, HttpClientOptions, IncomingAnswer, RuntimeHttp } from "./http.js"
 
 /** Names that only a private network resolves. A runtime without a resolver hook can judge the name alone (D3). */
@@ -57,13 +58,7 @@ async function readCapped(response: Response, maxBytes: number): Promise<Uint8Ar
     }
     chunks.push(value)
   }
-  const body = new Uint8Array(size)
-  let at = 0
-  for (const chunk of chunks) {
-    body.set(chunk, at)
-    at += chunk.length
-  }
-  return body
+  return concat(chunks)
 }
 
 ;({ createHttpClient }) satisfies RuntimeHttp

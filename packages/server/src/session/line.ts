@@ -3,6 +3,7 @@ import { equal, hmac, sha256 } from "#crypto"
 import { callHook } from "../emit.js"
 import { PkceError } from "../errors.js"
 import type { Emit } from "../events.js"
+import { concat } from "../runtime/bytes.js"
 import type { SessionRow, Store } from "../stores/contract.js"
 import { lengthPrefixed } from "../vault/fields.js"
 import type { KeyRing } from "../vault/types.js"
@@ -13,6 +14,7 @@ import type { SessionLine, Step } from "./types.js"
 
 export interface SessionLineOptions {
   ring: KeyRing
+  /** Guarded: what it throws is the `PkceError("unavailable")` that the caller gets. It ends no session. */
   store: Store
   emit: Emit
   /** Seconds without a refresh after which a session ends. */
@@ -43,17 +45,6 @@ export function createSessionLine(options: SessionLineOptions): SessionLine {
   const parse = (text: string) =>
     parseRefreshToken(ring, text, (kid) => emit({ type: "keyring.missing", kid }))
 
-  /** GR6: a store that cannot be asked is our outage; it ends no session. */
-  async function ask<T>(operation: () => Promise<T>): Promise<T> {
-    try {
-      return await operation()
-    } catch (error) {
-      if (error instanceof PkceError) throw error
-      emit({ type: "store.failed" })
-      throw new PkceError("unavailable", { reason: "store_failed", retryAfter: 1 })
-    }
-  }
-
   async function granted(
     use: Use,
     challenge: Uint8Array,
@@ -73,7 +64,7 @@ export function createSessionLine(options: SessionLineOptions): SessionLine {
 
   /** F1: the session ends in the store before anybody gets an answer. */
   async function alarm(generation: number, row: SessionRow): Promise<Step> {
-    if (await ask(() => store.revoke(row.sid, "reuse"))) {
+    if (await store.revoke(row.sid, "reuse")) {
       const who = { session_id: row.sid, sub: row.sub }
       emit({ type: "session.reuse_detected", ...who, generation, row_generation: row.gen })
       callHook(onReuse, who)
@@ -86,7 +77,7 @@ export function createSessionLine(options: SessionLineOptions): SessionLine {
       const lock = decoded(challenge)
       const key = await ring.hmac(kid, "exchange")
       const secret = await hmac(key, lengthPrefixed(code, codeVerifier, challenge, sid))
-      const cur = await sha256(concat(secret, lock))
+      const cur = await sha256(concat([secret, lock]))
       const refreshToken = await formatRefreshToken(ring, { kid, sid, gen: 0, challenge: lock, secret })
       return { cur, history: newRing(cur), refreshToken }
     },
@@ -99,21 +90,20 @@ export function createSessionLine(options: SessionLineOptions): SessionLine {
 
       if (!(await opens(token, verifier))) {
         // F5: whoever has the token without its key is not the owner, however the store stands.
-        const { row, now } = await ask(() => store.find(sid))
+        const { row, now } = await store.find(sid)
         if (!row) return ended("session_expired")
         const end = endOf(row, now)
         return end ? ended(end.code) : alarm(gen, row)
       }
 
       const secret = await successor(ring, token, lock)
-      const cur = await sha256(concat(token.secret, token.challenge))
-      const use: Use = { sid, gen, cur, nextCur: await sha256(concat(secret, lock)) }
+      const cur = await sha256(concat([token.secret, token.challenge]))
+      const use: Use = { sid, gen, cur, nextCur: await sha256(concat([secret, lock])) }
 
       let step = plainStep(use, idleSeconds)
       let forward = false
       for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
-        const tried = step
-        const result = await ask(() => store.advance(tried))
+        const result = await store.advance(step)
         if (result.outcome === "missing") return ended("session_expired")
         const { row, now } = result
         if (result.outcome === "advanced") {
@@ -136,11 +126,11 @@ export function createSessionLine(options: SessionLineOptions): SessionLine {
     async prove({ refreshToken, verifier }) {
       const token = await parse(refreshToken)
       if (!token || !(await opens(token, verifier))) return null
-      const { row } = await ask(() => store.find(token.sid))
+      const { row } = await store.find(token.sid)
       if (!row || row.cur.length === 0) return null
       // A token from the future proves that the store lost commits (R9): its owner may still log out.
       if (token.gen > row.gen) return row.sid
-      const cur = await sha256(concat(token.secret, token.challenge))
+      const cur = await sha256(concat([token.secret, token.challenge]))
       if (token.gen === row.gen) return equal(cur, row.cur) ? row.sid : null
       const mark = recall(row, token.gen, cur)
       return token.gen === row.gen - 1 && (mark === "same" || mark === "unknown") ? row.sid : null
@@ -164,11 +154,4 @@ function decoded(challenge: string): Uint8Array {
   const bytes = fromBase64url(challenge)
   if (bytes?.length !== 32) throw new PkceError("invalid_request", { reason: "session_challenge" })
   return bytes
-}
-
-function concat(a: Uint8Array, b: Uint8Array): Uint8Array {
-  const joined = new Uint8Array(a.length + b.length)
-  joined.set(a)
-  joined.set(b, a.length)
-  return joined
 }

@@ -1,5 +1,6 @@
 import { decrypt, encrypt, equal, hkdf, randomBytes, sha256 } from "#crypto"
 import { PkceError } from "../errors.js"
+import { concat } from "../runtime/bytes.js"
 import { lengthPrefixed } from "./fields.js"
 import type { KeyRing, SealContext, Vault } from "./types.js"
 
@@ -43,7 +44,7 @@ export function createVault(ring: KeyRing): Vault {
       const { key, commitment } = await keysFor(kid, salt, context.purpose)
       const sealed = await encrypt(key, nonce, padded(value), await associated(kid, context))
       const id = utf8.encode(kid)
-      return concat(Uint8Array.of(VERSION, id.length), id, salt, commitment, nonce, sealed)
+      return concat([Uint8Array.of(VERSION, id.length), id, salt, commitment, nonce, sealed])
     },
 
     async open(sealed, context) {
@@ -96,14 +97,4 @@ function take(sealed: Uint8Array) {
     nonce: from(head + SALT + COMMITMENT, NONCE),
     ciphertext: sealed.subarray(head + SALT + COMMITMENT + NONCE),
   }
-}
-
-function concat(...parts: Uint8Array[]): Uint8Array {
-  const joined = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0))
-  let at = 0
-  for (const part of parts) {
-    joined.set(part, at)
-    at += part.length
-  }
-  return joined
 }

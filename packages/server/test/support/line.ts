@@ -1,5 +1,6 @@
 import { createHash, randomBytes } from "node:crypto"
 import type { PkceEventInput } from "../../src/events.js"
+import { guardStore } from "../../src/http/guarded-store.js"
 import { createSessionLine } from "../../src/session/line.js"
 import type { SessionLine, Step } from "../../src/session/types.js"
 import type { SessionRow, Store } from "../../src/stores/contract.js"
@@ -57,10 +58,11 @@ export function createRig(options: RigOptions = {}) {
 
   function process(secrets = [{ secret: SECRETS[0] ?? "", signFrom: 0 }], retiredKids: string[] = []) {
     const ring = createKeyRing(secrets, retiredKids, () => clock.seconds)
+    const emit = (event: PkceEventInput) => void events.push(event)
     const line = createSessionLine({
       ring,
-      store,
-      emit: (event) => events.push(event),
+      store: guardStore(store, emit),
+      emit,
       idleSeconds: options.idleSeconds ?? 30 * DAY,
       onReuse: options.onReuse ?? ((reuse) => reuses.push(reuse)),
     })
