@@ -7,10 +7,11 @@ const ROOMS: Record<string, Record<string, string[]>> = {
   server: {
     runtime: [],
     stores: [],
-    vault: ["errors", "runtime"],
+    vault: ["emit", "errors", "events", "key-provider", "provider", "runtime", "stores"],
     session: ["config", "emit", "errors", "events", "runtime", "stores", "vault"],
     provider: ["config", "errors", "events", "runtime"],
-    config: ["events", "stores"],
+    telemetry: ["errors", "events", "runtime", "stores"],
+    config: ["events", "key-provider", "stores", "telemetry"],
     http: [
       "config",
       "emit",
@@ -21,6 +22,7 @@ const ROOMS: Record<string, Record<string, string[]>> = {
       "server-types",
       "session",
       "stores",
+      "telemetry",
       "vault",
     ],
     mounts: ["errors", "http", "server-types", "session"],

@@ -28,8 +28,30 @@ export type PkceEvent = {
   | { type: "idp.metadata.pkce_not_advertised" }
   | { type: "idp.jwks.key_refused"; count: number }
   | { type: "idp.unavailable" }
+  /** A token or a sealed value names a key that this process does not have. Nothing is ended or deleted for it. */
   | { type: "keyring.missing"; kid: string }
+  /** The key provider threw, did not answer in time, or gave what is no key. */
+  | { type: "keyring.failed" }
   | { type: "store.failed" }
+  /** A sealed value of this session does not open: it was changed, cut, or moved from another row. It is kept. */
+  | { type: "store.tamper" }
+  | { type: "idp.refresh.succeeded" }
+  /** `reason` says why. The session goes on. */
+  | { type: "idp.refresh.failed" }
+  /** The refreshed ID token is of another user or login. Nothing of it was stored; the session is revoked. */
+  | { type: "idp.refresh.identity_changed" }
+  /** The refresh token was spent and its successor never arrived. The session goes on without the provider's tokens. */
+  | { type: "idp.grant.lost" }
+  /** The provider refused the refresh token twice: the user was disabled, or took the consent back. */
+  | { type: "idp.grant.revoked" }
+  /** The refresh token of an ended session could not be revoked at the provider (RFC 7009). */
+  | { type: "idp.revocation.failed" }
+  /** The provider failed again and again: for `seconds` it is not asked to refresh. */
+  | { type: "idp.circuit.opened"; seconds: number }
+  | { type: "idp.circuit.closed" }
+  /** A logout token was acted upon; `repeat` where the same one had come before. */
+  | { type: "auth.backchannel_logout.succeeded"; sessions: number; repeat: boolean }
+  | { type: "auth.backchannel_logout.failed" }
 )
 
 /** An event without its time, which is added where it is sent. */

@@ -41,8 +41,9 @@ export type {
 export { PkceError, type PkceErrorCode, type PkceErrorDetails, type ThrownErrorCode } from "./errors.js"
 export type { PkceEvent } from "./events.js"
 export type { BodyRead, Handler, HttpAnswer, HttpRequest } from "./http/message.js"
+export type { KeyProvider } from "./key-provider.js"
 export { createPkceServer } from "./server.js"
-export type { Authenticatable, PkceServer, SessionRecord } from "./server-types.js"
+export type { Authenticatable, PkceServer, ProviderAccess, SessionRecord } from "./server-types.js"
 export { subjectOf } from "./session/subject.js"
 export type { Session } from "./session/types.js"
 export type {
@@ -50,9 +51,21 @@ export type {
   AdvanceResult,
   ClaimResult,
   CreateResult,
+  GrantState,
+  LeaseResult,
   NewSession,
   OnceKind,
+  SealGrant,
+  SealResult,
   SessionRow,
   Store,
 } from "./stores/contract.js"
 export { memoryStore } from "./stores/memory.js"
+export type { OpenTelemetry } from "./telemetry/types.js"
+export type {
+  BackgroundRefreshOptions,
+  RefreshDueOptions,
+  RefreshDueReport,
+} from "./vault/background-refresh.js"
+export type { AccessTokenOptions } from "./vault/provider-grants.js"
+export type { ResealOptions, ResealReport } from "./vault/reseal.js"

@@ -10,6 +10,13 @@ import type {
 import type { HttpAnswer, HttpRequest } from "./http/message.js"
 import type { Session } from "./session/types.js"
 import type { SessionRow } from "./stores/contract.js"
+import type {
+  BackgroundRefreshOptions,
+  RefreshDueOptions,
+  RefreshDueReport,
+} from "./vault/background-refresh.js"
+import type { AccessTokenOptions } from "./vault/provider-grants.js"
+import type { ResealOptions, ResealReport } from "./vault/reseal.js"
 
 /** Anything that bears an `Authorization` header, or the session token itself. */
 export type Authenticatable = string | Request | { headers: { authorization?: string | undefined } }
@@ -21,6 +28,19 @@ export interface SessionRecord
     "sid" | "sub" | "createdAt" | "seenAt" | "absoluteExpiresAt" | "idpIss" | "idpSub" | "provider"
   > {
   device: Record<string, string>
+}
+
+/** The provider's tokens of one session. */
+export interface ProviderAccess {
+  /**
+   * An access token that is good for at least `minTtl` seconds (default 60), or, where no fresh one can be had, for as
+   * long as it still is. `scope` (narrower than granted) and `audience` ask for another one than that of the login.
+   */
+  accessToken(options?: AccessTokenOptions): Promise<string>
+  /** The user's claims, fresh from the provider (OpenID Connect Core section 5.3). */
+  userInfo(): Promise<Record<string, unknown>>
+  /** The user's claims as they were at login. One store read, no call of the provider. */
+  claims(): Promise<Record<string, unknown>>
 }
 
 /** What `createPkceServer` returns. */
@@ -48,6 +68,34 @@ export interface PkceServer {
     revoke(sid: string, reason?: string): Promise<boolean>
     revokeAll(sub: string, options?: { except?: string; reason?: string }): Promise<string[]>
   }
-  /** Closes the connections to the providers and the store. */
+  /**
+   * The provider's tokens of a session: for calls of the provider's APIs in the user's name. Each call costs one store
+   * read; the provider is asked when a token is due, by one process of the fleet. Throws `PkceError`:
+   * `reauthentication_required` where the provider's grant has come to its end (the session goes on),
+   * `provider_grant_unreadable`, `session_revoked` or `session_expired`, and `idp_*` or `unavailable`, which are retryable.
+   *
+   * @example
+   * ```ts
+   * const token = await auth.provider(req.auth).accessToken({ minTtl: 120 })
+   * ```
+   */
+  provider(session: Session | string): ProviderAccess
+  /** Refreshes what is due, once: for a cron job. Several may run at once. Throws where the store cannot be asked. */
+  refreshDueGrants(options?: RefreshDueOptions): Promise<RefreshDueReport>
+  /** The same again and again, until the function that it returns is called, or `close`. */
+  startBackgroundRefresh(options?: BackgroundRefreshOptions): () => Promise<void>
+  /**
+   * Seals anew what an older key has sealed, and counts the live sessions by their keys: a cron job after a rotation. Several
+   * may run at once. Throws `PkceError("unavailable")` where the store or the key provider cannot be asked.
+   *
+   * @example
+   * ```ts
+   * const { rows, skipped } = await auth.resealSessions({ limit: 10_000 })
+   * ```
+   */
+  resealSessions(options?: ResealOptions): Promise<ResealReport>
+  /** Acts upon a logout token (OpenID Connect Back-Channel Logout 1.0). */
+  backchannelLogout(logoutToken: string): Promise<void>
+  /** Finishes what is under way at the providers, for at most 25 s; closes the connections to them and to the store. */
   close(): Promise<void>
 }

@@ -8,9 +8,15 @@ import { createProviders } from "./provider/providers.js"
 import type { PkceServer } from "./server-types.js"
 import { createSessionLine } from "./session/line.js"
 import { createSessionTokens } from "./session/tokens.js"
+import { createTelemetry } from "./telemetry/telemetry.js"
+import { createBackgroundRefresh } from "./vault/background-refresh.js"
 import { fingerprint } from "./vault/fingerprint.js"
 import { createKeyRing } from "./vault/keyring.js"
+import { createProviderGrants } from "./vault/provider-grants.js"
 import { createVault } from "./vault/seal.js"
+
+/** Milliseconds that `close` waits for what is under way at the providers. */
+const CLOSING = 25_000
 
 /**
  * Makes the backend's half of the login: mount it, and guard your own routes with `requireSession`. With no options, or
@@ -31,21 +37,37 @@ import { createVault } from "./vault/seal.js"
  */
 export function createPkceServer(options?: PkceServerOptions): PkceServer {
   const config = resolveConfig(options, processEnvironment())
-  const emit = createEmit(config.onEvent)
-  const store = guardStore(config.store, emit)
-  const providers = createProviders(config, emit)
+  const telemetry = createTelemetry(config.openTelemetry)
+  const emit = telemetry.emit(createEmit(config.onEvent))
+  const store = telemetry.store(guardStore(config.store, emit))
+  const providers = createProviders(config, emit, undefined, telemetry.http)
   const ring = createKeyRing(config.secrets, config.retiredKids)
   const line = createSessionLine({
     ring,
     store,
     emit,
     idleSeconds: config.session.idleLifetime,
-    onReuse: (reuse) => {
+    onReuse: ({ row, ...reuse }) => {
       tokens.forget(reuse.session_id)
+      grants.revokeLater(row)
       return config.onReuse(reuse)
     },
   })
   const tokens = createSessionTokens({ session: config.session, ring })
+  const vault = createVault(ring, { keyProvider: config.keyProvider, emit })
+  const now = () => Math.floor(Date.now() / 1000)
+  async function endSession(sid: string, reason: string): Promise<boolean> {
+    const ended = await store.revoke(sid, reason)
+    tokens.forget(sid)
+    if (ended) emit({ type: "session.revoked", session_id: sid, reason })
+    return ended
+  }
+  const { onProviderGrantRevoked } = config
+  const grants = createProviderGrants({
+    ...{ store, vault, providers, emit, endSession, onProviderGrantRevoked, now },
+    pause: (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds)),
+  })
+  const background = createBackgroundRefresh(store, grants)
   // F11: what another process ends is refused here too, from the moment that the store tells.
   const stopListening = config.store.onRevoked?.(tokens.forget)
   return createApi(
@@ -53,18 +75,33 @@ export function createPkceServer(options?: PkceServerOptions): PkceServer {
       config,
       providers,
       ring,
-      vault: createVault(ring),
+      vault,
       tokens,
+      grants,
       line,
       store,
       emit,
       fingerprint: (value) => fingerprint(ring, value),
-      now: () => Math.floor(Date.now() / 1000),
+      endSession,
+      now,
     },
+    background,
     async () => {
       stopListening?.()
+      // R25: what a provider has issued is saved before the connections go.
+      await within(CLOSING, Promise.all([background.close(), grants.settled()]))
       await providers.close()
       await config.store.close?.()
     },
+    telemetry,
   )
+}
+
+async function within(milliseconds: number, work: Promise<unknown>): Promise<void> {
+  let timer: ReturnType<typeof setTimeout> | undefined
+  const late = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, milliseconds)
+  })
+  await Promise.race([work, late])
+  clearTimeout(timer)
 }

@@ -1,5 +1,7 @@
 import type { PkceEvent } from "../events.js"
+import type { KeyProvider } from "../key-provider.js"
 import type { Store } from "../stores/contract.js"
+import type { OpenTelemetry } from "../telemetry/types.js"
 import type { ClientAuthenticationMethod, PkceServerOptions, ProviderMetadata } from "./options.js"
 
 /** One client id at one issuer, with every default applied. */
@@ -23,6 +25,7 @@ export interface ProviderConfig {
   fetchUserinfo: boolean
   nonceOptional: boolean
   maxSkew: number
+  revokeTokens: boolean
   allowedEndpointHosts: string[] | null
 }
 
@@ -33,6 +36,7 @@ export interface Config {
   providers: ProviderConfig[]
   secrets: { secret: string; signFrom: number }[]
   retiredKids: string[]
+  keyProvider: KeyProvider | null
   store: Store
   session: {
     issuer: string
@@ -50,6 +54,8 @@ export interface Config {
   clientAddress: (request: Request) => string | undefined
   onEvent: (event: PkceEvent) => void
   onReuse: NonNullable<PkceServerOptions["onReuse"]>
+  onProviderGrantRevoked: "keep" | "revoke-session"
+  openTelemetry: OpenTelemetry | null
   onWarning: (warning: string) => void
   allowLoopbackHttp: boolean
   allowPrivateIdp: boolean

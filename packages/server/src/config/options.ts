@@ -1,5 +1,7 @@
 import type { PkceEvent } from "../events.js"
+import type { KeyProvider } from "../key-provider.js"
 import type { Store } from "../stores/contract.js"
+import type { OpenTelemetry } from "../telemetry/types.js"
 
 /** Provider metadata as OpenID Connect Discovery 1.0 section 3 names it; only what is used here. */
 export interface ProviderMetadata {
@@ -72,6 +74,11 @@ export interface ProviderOptions extends Partial<ClientOptions> {
   nonce?: "required" | "optional"
   /** Seconds of clock difference that are tolerated. Default 60, at most 300. */
   maxSkew?: number
+  /**
+   * Revokes the provider's refresh token (RFC 7009) when its session ends, where the provider has an endpoint for it.
+   * Default true. Some providers then end all grants of this user and client: with Auth0 that is a setting of the tenant.
+   */
+  revokeTokens?: boolean
   /** Hosts beside the issuer's where the metadata may place the token, JWKS and userinfo endpoints. Default: any public host. */
   allowedEndpointHosts?: string[]
 }
@@ -117,6 +124,8 @@ export interface PkceServerOptions extends Partial<ProviderOptions> {
   secrets?: SecretOptions[]
   /** Key ids of secrets that were compromised: their refresh tokens are 401. An id that is merely unknown is 503. */
   retiredKids?: string[]
+  /** Keys from a KMS for what is sealed into the store, in place of those of `secrets`, which then still open. */
+  keyProvider?: KeyProvider
   store?: Store
   session?: SessionOptions
   /** Origins of web apps that call from elsewhere. Exact; never `*`. */
@@ -131,6 +140,16 @@ export interface PkceServerOptions extends Partial<ProviderOptions> {
   onEvent?: (event: PkceEvent) => void
   /** Called after a session was revoked because a second party used its credential. */
   onReuse?: (reuse: { session_id: string; sub: string }) => void
+  /**
+   * What becomes of a session whose grant the provider has ended (it refused the refresh token twice: the user was disabled
+   * or took the consent back). `keep` (default): it goes on, and `provider(session)` throws `reauthentication_required`.
+   */
+  onProviderGrantRevoked?: "keep" | "revoke-session"
+  /**
+   * Spans and metrics for exchange, refresh, the calls of providers and the operations of the store: the module itself, from
+   * `import * as api from "@opentelemetry/api"`. Without it nothing is measured.
+   */
+  openTelemetry?: OpenTelemetry
   /** Receives the warnings. Default `console.warn`. */
   onWarning?: (warning: string) => void
   /** Admits the memory store with `NODE_ENV=production`: sessions end with the process. */

@@ -85,6 +85,7 @@ function readProvider(
     fetchUserinfo: provider.fetchUserinfo ?? false,
     nonceOptional: provider.nonce === "optional",
     maxSkew: provider.maxSkew ?? 60,
+    revokeTokens: provider.revokeTokens ?? true,
     allowedEndpointHosts: provider.allowedEndpointHosts ?? null,
   }
   return clients.map(([clientKey, path, client]) => ({

@@ -44,6 +44,7 @@ const provider = {
   fetchUserinfo: z.boolean().optional(),
   nonce: z.enum(["required", "optional"]).optional(),
   maxSkew: seconds.min(0).max(300).optional(),
+  revokeTokens: z.boolean().optional(),
   allowedEndpointHosts: z.array(text).optional(),
 }
 
@@ -60,7 +61,13 @@ const STORE_METHODS = [
   "revoke",
   "listByUser",
   "revokeByUser",
+  "revokeByProviderSession",
+  "leaseGrant",
+  "sealGrant",
+  "due",
+  "scan",
   "claim",
+  "peek",
   "settle",
   "release",
   "take",
@@ -72,6 +79,19 @@ const isStore = (value: unknown) =>
   value !== null &&
   STORE_METHODS.every((method) => typeof (value as Record<string, unknown>)[method] === "function")
 
+const isOpenTelemetry = (value: unknown) => {
+  const { trace, metrics } = (value ?? {}) as Record<string, Record<string, unknown> | undefined>
+  return [trace?.getTracer, trace?.getActiveSpan, metrics?.getMeter].every(
+    (member) => typeof member === "function",
+  )
+}
+
+const isKeyProvider = (value: unknown) => {
+  const { current, find, wrappedBy } = (value ?? {}) as Record<string, unknown>
+  const functions = [current, find, ...(wrappedBy === undefined ? [] : [wrappedBy])]
+  return functions.every((member) => typeof member === "function")
+}
+
 const options = z.strictObject({
   ...provider,
   providers: z.record(text, z.strictObject(provider)).optional(),
@@ -79,6 +99,7 @@ const options = z.strictObject({
   basePath: z.string().optional(),
   secrets: z.array(secret).optional(),
   retiredKids: z.array(text).optional(),
+  keyProvider: z.custom(isKeyProvider, { error: "is not a key provider: give current and find" }).optional(),
   store: z
     .custom(isStore, { error: "is not a store: wrap the database, for instance in sqliteStore(...)" })
     .optional(),
@@ -101,6 +122,12 @@ const options = z.strictObject({
   clientAddress: callback.optional(),
   onEvent: callback.optional(),
   onReuse: callback.optional(),
+  onProviderGrantRevoked: z.enum(["keep", "revoke-session"]).optional(),
+  openTelemetry: z
+    .custom(isOpenTelemetry, {
+      error: 'is not OpenTelemetry: pass api, from import * as api from "@opentelemetry/api"',
+    })
+    .optional(),
   onWarning: callback.optional(),
   allowMemoryStore: z.boolean().optional(),
   allowLoopbackHttp: z.boolean().optional(),

@@ -1,10 +1,14 @@
 import { callHook } from "../emit.js"
 import type { PkceServer } from "../server-types.js"
+import { noTelemetry } from "../telemetry/telemetry.js"
+import type { BackgroundRefresh } from "../vault/background-refresh.js"
+import { createReseal } from "../vault/reseal.js"
 import { addressBy, addressDoubt } from "./address.js"
 import { createCors } from "./cors.js"
 import { createRateLimit } from "./rate-limit.js"
 import type { Rooms } from "./rooms.js"
 import { createRouter } from "./router.js"
+import { backchannelLogoutRoute } from "./routes/backchannel-logout.js"
 import { configRoute, createDescribe } from "./routes/config.js"
 import { exchangeRoute } from "./routes/exchange.js"
 import { jwksRoute } from "./routes/jwks.js"
@@ -15,6 +19,7 @@ import { sessionRoute } from "./routes/session.js"
 import { sessionsRoutes } from "./routes/sessions.js"
 import { exchangeRequest, logoutRequest, parseRequest, refreshRequest } from "./schemas.js"
 import { createAuthenticate } from "./use-cases/authenticate.js"
+import { createBackchannelLogout } from "./use-cases/backchannel-logout.js"
 import { createExchange } from "./use-cases/exchange.js"
 import { createLogout } from "./use-cases/logout.js"
 import { createRefresh } from "./use-cases/refresh.js"
@@ -22,14 +27,20 @@ import { createOwnSessions, createSessionAdministration } from "./use-cases/sess
 import { fromWebRequest, toWebResponse } from "./web-message.js"
 
 /** Joins use cases and routes: the same functions stand behind the wire and behind the server object. */
-export function createApi(rooms: Rooms, close: () => Promise<void>): PkceServer {
+export function createApi(
+  rooms: Rooms,
+  background: BackgroundRefresh,
+  close: () => Promise<void>,
+  telemetry = noTelemetry,
+): PkceServer {
   const { config, emit } = rooms
   const describe = createDescribe(rooms)
-  const exchange = createExchange(rooms)
-  const refresh = createRefresh(rooms)
+  const exchange = telemetry.exchange(createExchange(rooms), rooms.providers)
+  const refresh = telemetry.refresh(createRefresh(rooms))
   const sessions = createSessionAdministration(rooms)
   const own = createOwnSessions(rooms, sessions)
-  const { logout, redeemTicket } = createLogout(rooms, sessions)
+  const { logout, redeemTicket } = createLogout(rooms)
+  const backchannelLogout = createBackchannelLogout(rooms)
 
   const told = new Set<string>()
   function warnOnce(text: string): void {
@@ -47,6 +58,7 @@ export function createApi(rooms: Rooms, close: () => Promise<void>): PkceServer 
       ...sessionsRoutes(rooms, own),
       logoutRoute(rooms, logout),
       logoutTicketRoute(redeemTicket),
+      backchannelLogoutRoute(backchannelLogout),
       jwksRoute(rooms),
     ],
     cors: createCors(config.allowedOrigins),
@@ -76,6 +88,18 @@ export function createApi(rooms: Rooms, close: () => Promise<void>): PkceServer 
     logout: async ({ session, ...input }) =>
       logout({ ...parseRequest(logoutRequest, input), ...(session && { session }) }),
     jwks: () => rooms.tokens.jwks(),
+    provider(session) {
+      const sid = typeof session === "string" ? session : session.id
+      return {
+        accessToken: (options) => rooms.grants.accessToken(sid, options),
+        userInfo: () => rooms.grants.userInfo(sid),
+        claims: () => rooms.grants.claims(sid),
+      }
+    },
+    refreshDueGrants: background.refreshDue,
+    startBackgroundRefresh: background.start,
+    resealSessions: createReseal(rooms),
+    backchannelLogout,
     sessions,
     close,
   }

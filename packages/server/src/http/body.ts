@@ -4,10 +4,13 @@ import type { HttpRequest } from "./message.js"
 
 /** Bytes; the largest honest request is a third of it. */
 const MAX_BODY = 8 * 1024
+/** Bytes of a form, which is a provider's (I12). */
+const MAX_FORM = 16 * 1024
 /** Milliseconds for the whole body (C10). */
 const BODY_DEADLINE = 10_000
 
 // C8: anything else than this type makes a browser ask first, or is another format in disguise.
+const FORM_TYPE = /^application\/x-www-form-urlencoded(?:\s*;\s*charset=(?:utf-8|"utf-8"))?\s*$/i
 const JSON_TYPE = /^application\/json(?:\s*;\s*charset=(?:utf-8|"utf-8"))?\s*$/i
 
 /**
@@ -56,6 +59,27 @@ export async function readOptionalJson(
   if (read.kind === "parsed" && isEmpty(read.value)) return {}
   throw new PkceError("unsupported_media_type", { description: "Send application/json." })
 }
+
+/** The fields of a form (OpenID Connect Back-Channel Logout 1.0 section 2.5). A name that is there twice is refused. */
+export async function readForm(request: HttpRequest): Promise<{ [name: string]: unknown }> {
+  if (!FORM_TYPE.test(request.header("content-type") ?? "")) throw notAForm()
+  if (Number(request.header("content-length") ?? 0) > MAX_FORM) throw new PkceError("payload_too_large")
+  const read = await request.body(MAX_FORM, BODY_DEADLINE)
+  if (read.kind === "too_large") throw new PkceError("payload_too_large")
+  if (read.kind === "timeout") throw new PkceError("request_timeout")
+  if (read.kind === "aborted") throw new PkceError("invalid_request", { reason: "body_aborted" })
+  if (read.kind === "parsed") {
+    if (typeof read.value !== "object" || read.value === null) throw notAForm()
+    return { ...read.value }
+  }
+  const fields = [...new URLSearchParams(new TextDecoder().decode(read.bytes))]
+  const form = Object.fromEntries(fields)
+  if (Object.keys(form).length !== fields.length) throw notAForm()
+  return form
+}
+
+const notAForm = () =>
+  new PkceError("invalid_request", { description: "The body is not a form with unique names." })
 
 const isEmpty = (value: unknown) =>
   typeof value === "object" && value !== null && Object.keys(value).length === 0

@@ -3,6 +3,7 @@ import type { Emit } from "../events.js"
 import type { Provider } from "../provider/types.js"
 import type { SessionLine, SessionTokens } from "../session/types.js"
 import type { Store } from "../stores/contract.js"
+import type { ProviderGrants } from "../vault/provider-grants.js"
 import type { KeyRing, Vault } from "../vault/types.js"
 
 /** What the use cases work with. server.ts makes it; a test may put a fake into any place. */
@@ -12,10 +13,13 @@ export interface Rooms {
   ring: KeyRing
   vault: Vault
   tokens: SessionTokens
+  grants: ProviderGrants
   line: SessionLine
   /** Guarded: a failure is already `PkceError("unavailable")` and told as an event. */
   store: Store
   emit: Emit
+  /** Ends a session durably, here and in the store, and tells it. True where it was live. */
+  endSession(sid: string, reason: string): Promise<boolean>
   /** For events: 16 hexadecimal digits, keyed. */
   fingerprint(value: string): Promise<string>
   /** Seconds since the epoch, of this process. Judges nothing that the store's clock can judge. */

@@ -5,8 +5,8 @@ export interface Route {
   method: "GET" | "POST" | "DELETE"
   /** Exact; a last segment of `{id}` stands for one segment of base64url. */
   path: string
-  /** Whether the request has a JSON body. Default: none is read. */
-  body?: "required" | "optional"
+  /** Whether the request has a JSON body, or a form. Default: none is read. */
+  body?: "required" | "optional" | "form"
   /** Failures of one address are counted, and too many of them answered 429 before any work (C13). */
   limited?: boolean
   handle(input: {

@@ -1,6 +1,6 @@
 import { PkceError } from "../errors.js"
 import type { Emit } from "../events.js"
-import { readJson, readOptionalJson } from "./body.js"
+import { readForm, readJson, readOptionalJson } from "./body.js"
 import type { Cors } from "./cors.js"
 import { asPkceError, emitRefusal, errorAnswer } from "./errors.js"
 import type { Handler, HttpAnswer, HttpRequest } from "./message.js"
@@ -51,7 +51,7 @@ export function createRouter(options: RouterOptions): Handler {
       onLimited(request)
       limit.check(request.address)
     }
-    const read = { required: readJson, optional: readOptionalJson }
+    const read = { required: readJson, optional: readOptionalJson, form: readForm }
     const body = route.body ? await read[route.body](request, onParsedBody) : {}
     return route.handle({ request, body, id })
   }
@@ -74,8 +74,8 @@ export function createRouter(options: RouterOptions): Handler {
     } catch (thrown) {
       const error = asPkceError(thrown)
       if (route?.limited && isGuess(error)) limit.failed(request.address)
-      // A refused login has told its own reason already.
-      if (error.code !== "login_failed") emitRefusal(emit, error)
+      // A refused login, and a refused logout token, have told their own reason already.
+      if (error.code !== "login_failed" && error.code !== "logout_failed") emitRefusal(emit, error)
       return withHeaders(errorAnswer(error), cors.headers(request))
     }
   }

@@ -1,5 +1,5 @@
 import { generateKeyPairSync } from "node:crypto"
-import { createLocalJWKSet, jwtVerify } from "jose"
+import { createLocalJWKSet, decodeJwt, jwtVerify } from "jose"
 import { describe, expect, it } from "vitest"
 import { createClientAuthenticator } from "./client-authentication.js"
 
@@ -78,6 +78,17 @@ describe("client authentication", () => {
       seen.add(payload.jti)
     }
     expect(seen.size).toBe(2)
+  })
+
+  it.each([
+    [issuer, issuer],
+    ["https://team.okta.com", `${issuer}revoke`],
+  ])("signs an assertion for %s at another endpoint with the audience %s", async (issuer_, audience) => {
+    const pair = generateKeyPairSync("ec", { namedCurve: "P-256" })
+    const privateKey = { ...pair.privateKey.export({ format: "jwk" }), alg: "ES256" }
+    const authenticate = createClientAuthenticator({ ...client, issuer: issuer_, privateKey })
+    const { fields } = await authenticate(metadata(), NOW, `${issuer}revoke`)
+    expect(decodeJwt(fields.client_assertion ?? "").aud).toBe(audience)
   })
 
   it("says nothing of a key that cannot sign", async () => {

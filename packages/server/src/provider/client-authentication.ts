@@ -8,7 +8,7 @@ import { failed } from "./failures.js"
 const ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 const ASSERTION_LIFETIME = 60
 
-/** Microsoft Entra ID and Okta take an assertion for their token endpoint only. */
+/** Microsoft Entra ID and Okta take an assertion for the endpoint only that it is sent to. */
 const WANTS_ENDPOINT = /^(login\.microsoftonline\.(com|us)|[a-z0-9-]+\.okta(preview)?\.com)$/
 
 export interface ClientCredentials {
@@ -16,8 +16,12 @@ export interface ClientCredentials {
   fields: Record<string, string>
 }
 
-/** Authenticates one client. What does not change is made once. */
-export type ClientAuthenticator = (metadata: ProviderMetadata, now: number) => Promise<ClientCredentials>
+/** Authenticates one client. What does not change is made once. `endpoint`: by default the token endpoint. */
+export type ClientAuthenticator = (
+  metadata: ProviderMetadata,
+  now: number,
+  endpoint?: string,
+) => Promise<ClientCredentials>
 
 type Client = Pick<
   ProviderConfig,
@@ -53,14 +57,14 @@ export function createClientAuthenticator(client: Client): ClientAuthenticator {
   }
   const assertion = client.privateKey ? assertionSigner(client, client.privateKey) : undefined
 
-  return async (metadata, now) => {
+  return async (metadata, now, endpoint = metadata.token_endpoint) => {
     const method = client.clientAuthentication ?? defaultMethod(client, metadata)
     if (method !== "private_key_jwt") return fixed[method]
     if (!assertion) throw failed("idp_misconfigured", "client_key_unusable", false)
     const fields = {
       client_id: clientId,
       client_assertion_type: ASSERTION_TYPE,
-      client_assertion: await assertion(metadata, now),
+      client_assertion: await assertion(endpoint, now),
     }
     return { headers: {}, fields }
   }
@@ -73,8 +77,8 @@ export function createClientAuthenticator(client: Client): ClientAuthenticator {
 function assertionSigner({ clientId, issuer }: Client, privateKey: JWK) {
   const { alg, kid } = privateKey
   let key: ReturnType<typeof importJWK> | undefined
-  return async (metadata: ProviderMetadata, now: number): Promise<string> => {
-    const audience = WANTS_ENDPOINT.test(new URL(issuer).hostname) ? metadata.token_endpoint : issuer
+  return async (endpoint: string, now: number): Promise<string> => {
+    const audience = WANTS_ENDPOINT.test(new URL(issuer).hostname) ? endpoint : issuer
     const issuedAt = Math.floor(now)
     try {
       key ??= importJWK(privateKey)

@@ -27,12 +27,12 @@ function readPart(part: string): JsonObject | null {
 }
 
 /**
- * E6: parameters that change how a signature is read have no place in an ID token. `crit`, `b64` and `zip` are never
- * understood, `enc` is encryption, `cty` a token in a token, and `typ` says what the token was made for (RFC 8725
- * section 3.11).
+ * E6: parameters that change how a signature is read have no place in a token of the provider. `crit`, `b64` and `zip`
+ * are never understood, `enc` is encryption, `cty` a token in a token, and `typ` says what the token was made for (RFC
+ * 8725 section 3.11): it may be absent, or one of `types`, in lower case here and in any case there.
  */
-export function isPlainJwt({ typ, kid, ...header }: JsonObject): boolean {
+export function isPlainJwt({ typ, kid, ...header }: JsonObject, types: readonly string[] = ["jwt"]): boolean {
   if (["crit", "b64", "zip", "enc", "cty"].some((name) => Object.hasOwn(header, name))) return false
   if (kid !== undefined && typeof kid !== "string") return false
-  return typ === undefined || (typeof typ === "string" && typ.toUpperCase() === "JWT")
+  return typ === undefined || (typeof typ === "string" && types.includes(typ.toLowerCase()))
 }

@@ -2,6 +2,23 @@ import type { ServerErrorCode } from "@pkce/protocol"
 import { ProviderError } from "../errors.js"
 import type { HttpFailure } from "../runtime/http.js"
 
+/** What can be wrong with every token that a provider signs. */
+export type TokenFlaw =
+  | "malformed"
+  | "header_refused"
+  | "alg_refused"
+  | "key_unknown"
+  | "key_ambiguous"
+  | "signature_invalid"
+  | "iss_mismatch"
+  | "aud_mismatch"
+  | "azp_mismatch"
+  | "sub_invalid"
+  | "expired"
+  | "exp_invalid"
+  | "iat_invalid"
+  | "nbf_invalid"
+
 /** Why a login was refused. A closed vocabulary: it goes into events, the app sees `login_failed` alone. */
 export type Refusal =
   | "callback_issuer_mismatch"
@@ -9,22 +26,9 @@ export type Refusal =
   | "nonce_required"
   | "invalid_grant"
   | "token_request_refused"
+  | `id_token_${TokenFlaw}`
   | "id_token_missing"
-  | "id_token_malformed"
-  | "id_token_header_refused"
-  | "id_token_alg_refused"
-  | "id_token_key_unknown"
-  | "id_token_key_ambiguous"
-  | "id_token_signature_invalid"
   | "id_token_not_an_id_token"
-  | "id_token_iss_mismatch"
-  | "id_token_aud_mismatch"
-  | "id_token_azp_mismatch"
-  | "id_token_sub_invalid"
-  | "id_token_expired"
-  | "id_token_exp_invalid"
-  | "id_token_iat_invalid"
-  | "id_token_nbf_invalid"
   | "id_token_nonce_mismatch"
   | "id_token_nonce_unexpected"
   | "id_token_hash_mismatch"
@@ -33,6 +37,16 @@ export type Refusal =
   | "reauth_required"
   | "userinfo_sub_mismatch"
   | "userinfo_signature_invalid"
+
+/** Why a refreshed ID token is not one of this user and login. A closed vocabulary, for the event. */
+export type IdentityChange =
+  | Refusal
+  | `id_token_${"iss" | "sub" | "aud" | "azp" | "auth_time" | "nonce"}_changed`
+  | "id_token_older_than_stored"
+
+/** Why a logout token was refused. A closed vocabulary, for the event. */
+export type LogoutRefusal =
+  `logout_token_${TokenFlaw | "jti_invalid" | "sid_invalid" | "sub_and_sid_missing" | "events_invalid" | "nonce_present"}`
 
 /** What went wrong at or on the way to the provider. A closed vocabulary too. */
 export type Fault =
@@ -47,14 +61,23 @@ export type Fault =
   | "token_request_rejected"
   | "issuer_mismatch"
   | "endpoint_refused"
+  | "endpoint_missing"
   | "no_usable_keys"
+  | "key_refetch_held_back"
   | "client_key_unusable"
+  | "refresh_token_missing"
+  | "clocks_differ"
+  | "userinfo_unauthorized"
 
 type ProviderFaultCode = Extract<ServerErrorCode, `idp_${string}`>
 
 /** A refusal by the provider, or by us of what the provider sent. The code is spent unless it never left. */
 export const refused = (reason: Refusal, spent = true): ProviderError =>
   new ProviderError("login_failed", spent, { reason })
+
+/** Nothing has been done, and nothing is. */
+export const logoutRefused = (reason: LogoutRefusal): ProviderError =>
+  new ProviderError("logout_failed", false, { reason })
 
 /** A failure that says nothing about the user. Once the code may have been seen nobody may repeat the request. */
 export const failed = (

@@ -20,7 +20,7 @@ export interface KeySet {
   refused: number
 }
 
-export type Selection = PublicKey | "unknown" | "ambiguous"
+export type Selection = PublicKey | "key_unknown" | "key_ambiguous"
 
 const text = (value: unknown): string | undefined => (typeof value === "string" ? value : undefined)
 
@@ -104,6 +104,6 @@ export function selectKey(set: KeySet, alg: string, kind: Algorithm, kid: string
       (kid === undefined || key.kid === kid),
   )
   const [only] = fitting
-  if (!only) return "unknown"
-  return fitting.length === 1 ? only : "ambiguous"
+  if (!only) return "key_unknown"
+  return fitting.length === 1 ? only : "key_ambiguous"
 }

@@ -1,7 +1,7 @@
 import type { Emit } from "../events.js"
 import type { Algorithm } from "./algorithms.js"
 import type { DocumentLoader } from "./documents.js"
-import { failed, refused } from "./failures.js"
+import { failed } from "./failures.js"
 import { type KeySet, readKeySet, type Selection, selectKey } from "./key-set.js"
 import { createRefetchBudget } from "./refetch-budget.js"
 import type { JsonObject } from "./strict-json.js"
@@ -10,11 +10,22 @@ const MAX_BYTES = 256 * 1024
 const MAX_AGE = 600
 const MAX_STALE = 86_400
 
-export interface KeySource {
+/** Why there is no key: the provider has none, or several; or it has none as far as we know and may not ask now. */
+export type KeyFlaw = "key_unknown" | "key_ambiguous" | "key_not_sought"
+
+export interface KeyFinder {
+  /** The key of a token's header. Throws `ProviderError`, never spent, where the keys cannot be had. */
+  find(alg: string, kind: Algorithm, kid: string | undefined): Promise<CryptoKey | KeyFlaw>
+}
+
+export interface KeySource extends KeyFinder {
   /** Loads the keys where none are held or they are ten minutes old. Throws `ProviderError`, never spent. */
   ready(): Promise<void>
-  /** The key of a token's header. Throws `ProviderError`: `login_failed` for a key that the provider does not have. */
-  find(alg: string, kind: Algorithm, kid: string | undefined): Promise<CryptoKey>
+  /**
+   * For tokens that anybody may send us. D5: they have a budget of their own, so that a stranger with made-up key ids
+   * cannot use up that of the logins, which after a key rotation would then fail.
+   */
+  forStrangers: KeyFinder
 }
 
 /** The keys of one issuer at one `jwks_uri`. D8: never shared with another pair, and always replaced as a whole. */
@@ -25,7 +36,6 @@ export function createKeySource(
   provider: string,
   now: () => number,
 ): KeySource {
-  const mayRefetch = createRefetchBudget(now)
   let held: KeySet | undefined
   let loadedAt = 0
   let loading: Promise<KeySet> | undefined
@@ -58,29 +68,38 @@ export function createKeySource(
     }
   }
 
-  async function search(alg: string, kind: Algorithm, kid: string | undefined): Promise<Selection> {
+  async function search(
+    alg: string,
+    kind: Algorithm,
+    kid: string | undefined,
+    mayRefetch: () => boolean,
+  ): Promise<Selection | "key_not_sought"> {
     const found = selectKey(await current(), alg, kind, kid)
-    if (found !== "unknown") return found
+    if (found !== "key_unknown") return found
     // A load that is under way may have begun before the rotation: its answer counts, its lack does not.
     if (loading) {
       const joined = selectKey(await loading, alg, kind, kid)
-      if (joined !== "unknown") return joined
+      if (joined !== "key_unknown") return joined
     }
-    if (!loading && !mayRefetch()) return "unknown"
+    if (!loading && !mayRefetch()) return "key_not_sought"
     return selectKey(await fetchOnce(), alg, kind, kid)
   }
 
+  function finder(): KeyFinder {
+    const mayRefetch = createRefetchBudget(now)
+    return {
+      async find(alg, kind, kid) {
+        const key = await search(alg, kind, kid, mayRefetch)
+        return typeof key === "string" ? key : key.import(alg).catch(() => "key_unknown" as const)
+      },
+    }
+  }
+
   return {
+    ...finder(),
+    forStrangers: finder(),
     async ready() {
       await current()
-    },
-    async find(alg, kind, kid) {
-      const key = await search(alg, kind, kid)
-      if (key === "unknown") throw refused("id_token_key_unknown")
-      if (key === "ambiguous") throw refused("id_token_key_ambiguous")
-      return key.import(alg).catch(() => {
-        throw refused("id_token_key_unknown")
-      })
     },
   }
 }

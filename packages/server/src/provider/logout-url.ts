@@ -1,4 +1,5 @@
 import type { ProviderMetadata } from "../config/options.js"
+import { isAuth0 } from "./auth0.js"
 
 export interface LogoutRequest {
   idToken?: string
@@ -38,19 +39,4 @@ export function buildLogoutUrl(
 function withState(uri: string, state: string | undefined): string {
   if (state === undefined) return uri
   return `${uri}${uri.includes("?") ? "&" : "?"}state=${encodeURIComponent(state)}`
-}
-
-/** By its domain, or by the shape of its metadata where the tenant has a domain of its own. */
-function isAuth0({
-  issuer,
-  authorization_endpoint,
-  token_endpoint,
-  mfa_challenge_endpoint,
-}: ProviderMetadata): boolean {
-  if (new URL(issuer).hostname.endsWith(".auth0.com")) return true
-  return (
-    authorization_endpoint === `${issuer}authorize` &&
-    token_endpoint === `${issuer}oauth/token` &&
-    mfa_challenge_endpoint === `${issuer}mfa/challenge`
-  )
 }

@@ -3,27 +3,18 @@ import { ProviderError } from "../errors.js"
 import type { HttpClient } from "../runtime/http.js"
 import { algorithmOf } from "./algorithms.js"
 import { createClientAuthenticator } from "./client-authentication.js"
-import { refused, restated } from "./failures.js"
-import { type IdTokenPolicy, validateIdToken } from "./id-token.js"
+import { failed, refused, restated } from "./failures.js"
+import { type LoginPolicy, loginMark, validateIdToken } from "./id-token.js"
 import type { IssuerSource } from "./issuer.js"
+import { validateLogoutToken } from "./logout-token.js"
 import { buildLogoutUrl } from "./logout-url.js"
+import { profileOf } from "./profile.js"
 import { redirectUriMatcher } from "./redirect-uri.js"
-import type { JsonObject } from "./strict-json.js"
+import { refreshTokens } from "./refresh.js"
+import { revokeToken } from "./revocation.js"
 import { redeemCode } from "./token-endpoint.js"
 import type { Provider } from "./types.js"
-import { fetchUserinfo } from "./userinfo.js"
-
-/** The protocol's own claims. `_claim_sources` may bear access tokens of other parties. */
-const NOT_PROFILE = new Set(
-  "iss sub aud azp exp iat nbf jti nonce at_hash c_hash s_hash sid events _claim_names _claim_sources".split(
-    " ",
-  ),
-)
-
-const profileOf = (...sources: JsonObject[]): Record<string, unknown> =>
-  Object.fromEntries(
-    sources.flatMap((claims) => Object.entries(claims)).filter(([name]) => !NOT_PROFILE.has(name)),
-  )
+import { fetchUserinfo, outsideLogin } from "./userinfo.js"
 
 export interface ProviderDependencies {
   http: HttpClient
@@ -39,7 +30,7 @@ export function createProvider(entry: ProviderConfig, { http, source, now }: Pro
   const authenticate = createClientAuthenticator(entry)
   const asymmetric = entry.idTokenAlgorithms.some((alg) => algorithmOf(alg)?.kty !== "oct")
   const acrValues = entry.authorizationParams.acr_values?.split(" ").filter(Boolean) ?? null
-  const policy: Omit<IdTokenPolicy, "keys"> = {
+  const policy: Omit<LoginPolicy, "keys"> = {
     issuer,
     clientId,
     clientSecret: entry.clientSecret,
@@ -105,13 +96,48 @@ export function createProvider(entry: ProviderConfig, { http, source, now }: Pro
           issuer,
           subject: claims.sub,
           idpSid: typeof claims.sid === "string" ? claims.sid : null,
+          issuedAt: Number(claims.iat),
           profile: profileOf(claims, userinfo),
-          tokens: { ...answer, id_token: String(answer.id_token) },
+          tokens: { ...answer, id_token: String(answer.id_token), login: loginMark(claims) },
         }
       } catch (error) {
         // Once the provider has seen the code no failure leaves it unspent, not even one of the keys, which knows no code.
-        throw error instanceof ProviderError && !error.spent ? restated(error, true) : error
+        throw error instanceof ProviderError && !error.spent ? restated(error, true, error.retryAfter) : error
       }
+    },
+
+    async refresh(input) {
+      const { metadata, keys } = await source.get()
+      // Before the refresh token is spent: an outage of the keys must not cost the user the grant.
+      if (asymmetric) await keys.ready()
+      return refreshTokens({ http, metadata, authenticate, policy: { ...policy, keys }, now }, input)
+    },
+
+    async userinfo(accessToken, subject) {
+      const { metadata, keys } = await source.get()
+      const { userinfo_endpoint: endpoint } = metadata
+      if (!endpoint) throw failed("idp_misconfigured", "endpoint_missing", false)
+      const userinfo = { ...policy, keys }
+      const claims = await fetchUserinfo(http, endpoint, accessToken, subject, userinfo).catch((error) => {
+        throw outsideLogin(error)
+      })
+      return { sub: subject, ...profileOf(claims) }
+    },
+
+    async revoke(refreshToken) {
+      if (!entry.revokeTokens) return
+      const { metadata } = await source.get()
+      await revokeToken(http, metadata, authenticate, refreshToken, now())
+    },
+
+    async verifyLogoutToken(token) {
+      const { keys } = await source.get()
+      return validateLogoutToken(token, { ...policy, keys: keys.forStrangers }, now())
+    },
+
+    async announcesLogout() {
+      const { metadata } = await source.get()
+      return metadata.backchannel_logout_supported === true
     },
 
     async logoutUrl(input) {

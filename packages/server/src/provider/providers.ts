@@ -1,6 +1,7 @@
 import { createHttpClient } from "#http"
 import type { Config, ProviderConfig } from "../config/config.js"
 import type { Emit } from "../events.js"
+import type { HttpClient } from "../runtime/http.js"
 import { createDocumentLoader } from "./documents.js"
 import { createIssuerSource, type IssuerSource } from "./issuer.js"
 import { createProvider } from "./provider.js"
@@ -19,14 +20,18 @@ export interface Providers {
  * metadata in the same way share one copy of it and of its keys.
  *
  * @param now seconds since the epoch, for tests
+ * @param wrapHttp puts something around the one client that all of them use
  */
 export function createProviders(
   config: Config,
   emit: Emit,
   now: () => number = () => Date.now() / 1000,
+  wrapHttp: (http: HttpClient) => HttpClient = (http) => http,
 ): Providers {
   const { allowLoopbackHttp, allowPrivateIdp } = config
-  const http = createHttpClient({ allowLoopback: allowLoopbackHttp, allowPrivateAddresses: allowPrivateIdp })
+  const http = wrapHttp(
+    createHttpClient({ allowLoopback: allowLoopbackHttp, allowPrivateAddresses: allowPrivateIdp }),
+  )
   const sources = new Map<string, IssuerSource>()
 
   function sourceOf(entry: ProviderConfig): IssuerSource {

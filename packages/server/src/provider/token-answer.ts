@@ -9,7 +9,7 @@ const MAX_LIFETIME = 30 * 86_400
 export type TokenAnswer = Omit<ProviderTokens, "id_token"> & { id_token: unknown }
 
 /**
- * Reads the answer to a code (RFC 6749 sections 5.1 and 5.2). D9: an `error` is an error under any status and any
+ * Reads the answer to a code or a refresh token (RFC 6749 sections 5.1 and 5.2). D9: an `error` is an error under any status and any
  * content type, and what cannot be read strictly is nothing. Throws `ProviderError`, always spent. `now` in seconds.
  */
 export function readTokenAnswer(answer: IncomingAnswer, now: number): TokenAnswer {
@@ -25,8 +25,9 @@ function tokenError(error: unknown, answer: IncomingAnswer) {
   if (error === "invalid_grant") return refused("invalid_grant")
   if (error === "invalid_client" || error === "unauthorized_client" || answer.status === 401)
     return failed("idp_misconfigured", "invalid_client", true)
-  if (error === "temporarily_unavailable" || answer.status === 429 || answer.status >= 500)
-    return failed("idp_unavailable", answer.status === 429 ? "rate_limited" : "http_status", true)
+  if (answer.status === 429 || answer.status >= 500)
+    return badStatus(answer.status, answer.header("retry-after"), true)
+  if (error === "temporarily_unavailable") return failed("idp_unavailable", "http_status", true)
   return failed("idp_bad_response", "token_request_rejected", true)
 }
 

@@ -2,11 +2,11 @@ import type { ProviderMetadata } from "../config/options.js"
 import type { HttpClient } from "../runtime/http.js"
 import type { ClientAuthenticator } from "./client-authentication.js"
 import { unanswered } from "./failures.js"
+import { postForm } from "./form-post.js"
 import { readTokenAnswer, type TokenAnswer } from "./token-answer.js"
 import type { Redemption } from "./types.js"
 
 const DEADLINE = 8_000
-const MAX_BYTES = 1024 * 1024
 
 /**
  * Presents the code at the token endpoint (RFC 6749 section 4.1.3, RFC 7636 section 4.5): one call, never repeated.
@@ -19,22 +19,14 @@ export async function redeemCode(
   { code, codeVerifier, redirectUri }: Redemption,
   now: () => number,
 ): Promise<TokenAnswer> {
-  const { headers, fields } = await authenticate(metadata, now())
-  const body = new URLSearchParams({
+  const credentials = await authenticate(metadata, now())
+  const form = {
     grant_type: "authorization_code",
     code,
     redirect_uri: redirectUri,
     code_verifier: codeVerifier,
-    ...fields,
-  })
-  const answer = await http.send({
-    method: "POST",
-    url: metadata.token_endpoint,
-    headers: { ...headers, "content-type": "application/x-www-form-urlencoded", accept: "application/json" },
-    body: body.toString(),
-    deadline: DEADLINE,
-    maxBytes: MAX_BYTES,
-  })
+  }
+  const answer = await postForm(http, metadata.token_endpoint, credentials, form, DEADLINE)
   if ("failure" in answer) throw unanswered(answer, answer.sent)
   return readTokenAnswer(answer, now())
 }

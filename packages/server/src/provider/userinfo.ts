@@ -1,8 +1,9 @@
+import { ProviderError } from "../errors.js"
 import type { HttpClient } from "../runtime/http.js"
-import { isPlainJwt, parseCompact } from "./compact-jwt.js"
-import { badStatus, failed, refused, unanswered } from "./failures.js"
-import { type SignaturePolicy, verifySignature } from "./signature.js"
+import { badStatus, failed, refused, restated, unanswered } from "./failures.js"
+import { readSigned, type SignaturePolicy } from "./signature.js"
 import { type JsonObject, parseObject } from "./strict-json.js"
+import { audiencesOf } from "./token-rules.js"
 
 const DEADLINE = 4_000
 const MAX_BYTES = 1024 * 1024
@@ -14,7 +15,7 @@ export interface UserinfoPolicy extends SignaturePolicy {
 
 /**
  * Asks userinfo (OpenID Connect Core section 5.3): plain JSON, or a signed JWT, which is then verified like an ID token.
- * E15: an answer about anyone but `subject` refuses the whole login. Throws `ProviderError`, always spent.
+ * E15: an answer about anyone but `subject` is `login_failed`. Throws `ProviderError`; it knows of no code to be spent.
  */
 export async function fetchUserinfo(
   http: HttpClient,
@@ -30,22 +31,30 @@ export async function fetchUserinfo(
     deadline: DEADLINE,
     maxBytes: MAX_BYTES,
   })
-  if ("failure" in answer) throw unanswered(answer, true)
-  if (answer.status !== 200) throw badStatus(answer.status, answer.header("retry-after"), true)
+  if ("failure" in answer) throw unanswered(answer, false)
+  // RFC 6750 section 3.1: the token has ended, which a refresh can mend.
+  if (answer.status === 401) throw failed("idp_bad_response", "userinfo_unauthorized", false)
+  if (answer.status !== 200) throw badStatus(answer.status, answer.header("retry-after"), false)
   const signed = /^application\/jwt\b/i.test(answer.header("content-type") ?? "")
   const claims = signed ? await verified(answer.body, policy) : parseObject(answer.body)
-  if (!claims) throw failed("idp_bad_response", "malformed", true)
+  if (!claims) throw failed("idp_bad_response", "malformed", false)
   if (claims.sub !== subject) throw refused("userinfo_sub_mismatch")
   return claims
 }
 
 async function verified(body: Uint8Array, policy: UserinfoPolicy): Promise<JsonObject> {
-  const token = new TextDecoder().decode(body).trim()
-  const jwt = parseCompact(token)
-  if (!jwt || !isPlainJwt(jwt.header)) throw refused("userinfo_signature_invalid")
-  await verifySignature(token, jwt, policy, "userinfo_signature_invalid")
+  const jwt = await readSigned(new TextDecoder().decode(body).trim(), policy)
+  if (typeof jwt === "string") throw refused("userinfo_signature_invalid")
   const { iss, aud, events } = jwt.claims
-  const forUs = Array.isArray(aud) ? aud.includes(policy.clientId) : aud === policy.clientId
+  const forUs = audiencesOf(aud).includes(policy.clientId)
   if (iss !== policy.issuer || !forUs || events !== undefined) throw refused("userinfo_signature_invalid")
   return jwt.claims
+}
+
+/** For a user who has long been logged in: what refuses a login is then a bad answer, and nothing is spent. */
+export function outsideLogin(error: unknown): unknown {
+  if (!(error instanceof ProviderError)) return error
+  const { code, reason, retryAfter } = error
+  if (code !== "login_failed") return restated(error, false, retryAfter)
+  return new ProviderError("idp_bad_response", false, reason === undefined ? {} : { reason })
 }

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest"
 import type { SessionRow } from "../stores/contract.js"
+import { newRow } from "../stores/rows.js"
 import { newSession } from "../testing/conformance/case.js"
 import { markOf } from "./history.js"
 import { judge, type Use } from "./judge.js"
@@ -11,18 +12,11 @@ const value = (fill: number) => new Uint8Array(32).fill(fill)
 function row(gen: number, known: number[], overrides: Partial<SessionRow> = {}): SessionRow {
   const history = new Uint8Array(256)
   for (const g of known) history.set(markOf(value(g)), (g % 32) * 8)
-  const { idleSeconds, absoluteSeconds, notAfter: _, ...rest } = newSession()
   return {
-    ...rest,
+    ...newRow(newSession(), NOW),
     gen,
     cur: value(gen),
     history,
-    createdAt: NOW,
-    seenAt: NOW,
-    idleExpiresAt: NOW + idleSeconds,
-    absoluteExpiresAt: NOW + absoluteSeconds,
-    revokedAt: null,
-    revokedReason: null,
     ...overrides,
   }
 }

@@ -20,7 +20,7 @@ export interface SessionLineOptions {
   /** Seconds without a refresh after which a session ends. */
   idleSeconds: number
   /** Called once for each session that was revoked because two parties used one generation of it. */
-  onReuse: (reuse: { session_id: string; sub: string }) => void
+  onReuse: (reuse: { session_id: string; sub: string; row: SessionRow }) => void
 }
 
 /** Lost races in one refresh before it is answered 503. Each loss means that somebody else's step was committed. */
@@ -67,7 +67,7 @@ export function createSessionLine(options: SessionLineOptions): SessionLine {
     if (await store.revoke(row.sid, "reuse")) {
       const who = { session_id: row.sid, sub: row.sub }
       emit({ type: "session.reuse_detected", ...who, generation, row_generation: row.gen })
-      callHook(onReuse, who)
+      callHook(onReuse, { ...who, row })
     }
     return ended("session_reuse_detected")
   }

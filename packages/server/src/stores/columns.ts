@@ -1,4 +1,4 @@
-import type { SessionRow } from "./contract.js"
+import type { GrantState, SessionRow } from "./contract.js"
 
 /**
  * Drivers differ: a blob is a Buffer, a Uint8Array or (libsql's `all`) an ArrayBuffer; a number may be a bigint, or (pg)
@@ -28,6 +28,10 @@ export interface SessionColumns {
   profile: Blob
   idp_grant: Blob | null
   grant_rev: Integer
+  grant_state: string
+  grant_due_at: Integer | null
+  lease_number: Integer
+  lease_expires_at: Integer
 }
 
 export const fromColumns = (row: SessionColumns): SessionRow => ({
@@ -50,6 +54,10 @@ export const fromColumns = (row: SessionColumns): SessionRow => ({
   profile: bytes(row.profile),
   grant: row.idp_grant === null ? null : bytes(row.idp_grant),
   grantRev: Number(row.grant_rev),
+  grantState: row.grant_state as GrantState,
+  grantDueAt: row.grant_due_at === null ? null : Number(row.grant_due_at),
+  leaseNumber: Number(row.lease_number),
+  leaseExpiresAt: Number(row.lease_expires_at),
 })
 
 /** A plain copy, so that no row pins a driver's pool. */

@@ -30,7 +30,24 @@ export interface SessionRow {
   /** Sealed tokens of the provider, and their revision (which is bound into the seal). */
   grant: Uint8Array | null
   grantRev: number
+  grantState: GrantState
+  /** When the provider's access token is to be refreshed; `null` where it cannot be. */
+  grantDueAt: number | null
+  /** The fencing number: leases of the grant that were ever given. */
+  leaseNumber: number
+  /** The lease that bears this number is over from then on; 0 where its holder gave it back. */
+  leaseExpiresAt: number
 }
+
+/**
+ * What is known of the provider's tokens.
+ * `ok`: what is sealed is what the provider last issued.
+ * `uncertain`: a refresh was begun, and nobody knows whether the provider has rotated its token since.
+ * `retried`: it was begun again from there.
+ * `refused`: the provider said `invalid_grant` once, to a token that nobody else can have spent.
+ * `lost`: the token was spent and its successor never arrived. `revoked`: the provider has ended the grant.
+ */
+export type GrantState = "ok" | "uncertain" | "retried" | "refused" | "lost" | "revoked"
 
 export interface NewSession
   extends Omit<
@@ -43,11 +60,17 @@ export interface NewSession
     | "absoluteExpiresAt"
     | "revokedAt"
     | "revokedReason"
+    | "grantState"
+    | "grantDueAt"
+    | "leaseNumber"
+    | "leaseExpiresAt"
   > {
   /** The ring with the mark of generation 0. */
   history: Uint8Array
   idleSeconds: number
   absoluteSeconds: number
+  /** Seconds from now after which the provider's access token is to be refreshed; `null` where it cannot be. */
+  grantDueSeconds: number | null
   /** The store refuses the row when its clock has passed this (the claim on the code has expired). */
   notAfter: number
 }
@@ -78,8 +101,39 @@ export type AdvanceResult =
   | { outcome: "refused"; row: SessionRow; now: number }
   | { outcome: "missing"; now: number }
 
-/** Kinds of single-use values. One key space each: a value of one kind is never found as another. */
-export type OnceKind = "code" | "ticket" | "handoff" | "login" | "jti"
+export type LeaseResult =
+  /** `before` is the state that the lease found: it tells what became of the lease before this one. */
+  | { outcome: "leased"; row: SessionRow; before: GrantState; now: number }
+  /** Another lease runs, `rev` is an old one, there is no grant, or the session is over. Nothing was written. */
+  | { outcome: "refused"; row: SessionRow; now: number }
+  | { outcome: "missing"; now: number }
+
+export interface SealGrant {
+  sid: string
+  /** The revision that was read. */
+  rev: number
+  /** The fencing number that was given with the lease, or was read from a row that nobody had leased. */
+  lease: number
+  state: GrantState
+  /** As in {@link NewSession.grantDueSeconds}. */
+  dueSeconds: number | null
+  /** Sealed for revision `rev + 1`, which the row then bears. Left out, the tokens and their revision stay. */
+  grant?: Uint8Array
+  /** The profile, sealed anew. */
+  profile?: Uint8Array
+}
+
+export type SealResult =
+  | { outcome: "sealed"; row: SessionRow; now: number }
+  /** Nothing was written; the row as it stands. */
+  | { outcome: "refused"; row: SessionRow; now: number }
+  | { outcome: "missing"; now: number }
+
+/**
+ * Kinds of single-use values. One key space each: a value of one kind is never found as another. `logout` marks a session
+ * that the provider has ended, `jti` a logout token that was acted upon.
+ */
+export type OnceKind = "code" | "ticket" | "handoff" | "login" | "jti" | "logout"
 
 export type ClaimResult =
   | { outcome: "claimed"; now: number }
@@ -116,8 +170,40 @@ export interface Store {
   /** Ends all live sessions of one user, but `except`. The ids that this call ended. */
   revokeByUser(sub: string, reason: string, except?: string): Promise<string[]>
 
+  /** Ends all live sessions that began in one session at the provider (`sid` of the ID token). The ids that this call ended. */
+  revokeByProviderSession(idpIss: string, idpSid: string, reason: string): Promise<string[]>
+
+  /**
+   * Takes the grant of a live session for `seconds`, to refresh it: only while `rev` is the row's and no other lease runs.
+   * It counts up the fencing number and writes the intent: `ok` and `refused` become `uncertain`, `uncertain` and `retried`
+   * become `retried`; a grant that is `lost` or `revoked` is refused. Closes: many processes that refresh one grant (H1); a
+   * process that dies between the provider's answer and its own save (H2), which the next lease sees in `before`.
+   */
+  leaseGrant(sid: string, lease: { rev: number; seconds: number }): Promise<LeaseResult>
+
+  /**
+   * Ends a lease, with the new tokens or without: only while the session is live, `rev` is the row's, and `lease` is the
+   * last one or no lease runs. Closes: a holder that was stopped beyond its lease and saves over newer tokens (R14).
+   */
+  sealGrant(seal: SealGrant): Promise<SealResult>
+
+  /**
+   * Live sessions whose grant is due in `within` seconds and which nobody has leased, the earliest first, at most `limit`.
+   * What it gives may be leased a moment later: the lease decides who refreshes.
+   */
+  due(within: number, limit: number): Promise<{ rows: SessionRow[]; now: number }>
+
+  /**
+   * A page of the live sessions, in an order of the store's own: `null` begins, `next` goes on and is `null` at the end. A
+   * session that lives throughout is met at least once.
+   */
+  scan(from: string | null, limit: number): Promise<{ rows: SessionRow[]; next: string | null; now: number }>
+
   /** Create-if-absent of a single-use value. Closes: one code at two processes (C4), a ticket or handoff used twice. */
   claim(kind: OnceKind, key: string, value: string, ttlSeconds: number): Promise<ClaimResult>
+
+  /** Reads a claimed value and leaves it there; `null` where there is none. */
+  peek(kind: OnceKind, key: string): Promise<string | null>
 
   /** Replaces a claimed value where it still is `expected`; its expiry stays. Never creates. */
   settle(kind: OnceKind, key: string, expected: string, value: string): Promise<boolean>

@@ -1,5 +1,5 @@
 import type { NewSession, OnceKind, SessionRow, Store } from "./contract.js"
-import { advanced, isLive, newRow, rowDead } from "./rows.js"
+import { advanced, ended, isDue, isLive, leased, newRow, rowDead, sealedAnew } from "./rows.js"
 
 interface Once {
   value: string
@@ -36,9 +36,7 @@ export function memoryStore(options: { now?: () => number } = {}): Store {
 
   function end(row: SessionRow, reason: string, now: number): boolean {
     if (!isLive(row, now)) return false
-    // Nobody can use what is sealed in there any more: keep no more of a dead session than its name.
-    const nothing = { profile: new Uint8Array(), grant: null }
-    rows.set(row.sid, { ...row, ...nothing, revokedAt: now, revokedReason: reason })
+    rows.set(row.sid, ended(row, reason, now))
     for (const listener of listeners) listener(row.sid)
     return true
   }
@@ -89,6 +87,45 @@ export function memoryStore(options: { now?: () => number } = {}): Store {
       return theirs.filter((row) => end(row, reason, now)).map(({ sid }) => sid)
     },
 
+    async revokeByProviderSession(idpIss, idpSid, reason) {
+      const now = seconds()
+      const theirs = [...rows.values()].filter((row) => row.idpIss === idpIss && row.idpSid === idpSid)
+      return theirs.filter((row) => end(row, reason, now)).map(({ sid }) => sid)
+    },
+
+    async leaseGrant(sid, lease) {
+      const now = seconds()
+      const row = rows.get(sid)
+      if (!row) return { outcome: "missing", now }
+      const next = isLive(row, now) ? leased(row, lease, now) : null
+      if (!next) return { outcome: "refused", row: copy(row), now }
+      rows.set(sid, next)
+      return { outcome: "leased", row: copy(next), before: row.grantState, now }
+    },
+
+    async sealGrant(seal) {
+      const now = seconds()
+      const row = rows.get(seal.sid)
+      if (!row) return { outcome: "missing", now }
+      const next = isLive(row, now) ? sealedAnew(row, seal, now) : null
+      if (!next) return { outcome: "refused", row: copy(row), now }
+      rows.set(row.sid, next)
+      return { outcome: "sealed", row: copy(next), now }
+    },
+
+    async due(within, limit) {
+      const now = seconds()
+      const found = [...rows.values()].filter((row) => isLive(row, now) && isDue(row, within, now))
+      return { rows: found.sort(earliestFirst).slice(0, limit).map(copy), now }
+    },
+
+    async scan(from, limit) {
+      const now = seconds()
+      const live = [...rows.values()].filter((row) => isLive(row, now) && (from === null || row.sid > from))
+      const page = live.sort(byId).slice(0, limit)
+      return { rows: page.map(copy), next: page.length < limit ? null : (page.at(-1)?.sid ?? null), now }
+    },
+
     async claim(kind, key, value, ttlSeconds) {
       const now = seconds()
       sweepValues(4, now)
@@ -96,6 +133,10 @@ export function memoryStore(options: { now?: () => number } = {}): Store {
       if (taken) return { outcome: "taken", value: taken.value, now }
       values.set(keyOf(kind, key), { value, expiresAt: now + ttlSeconds })
       return { outcome: "claimed", now }
+    },
+
+    async peek(kind, key) {
+      return held(kind, key, seconds())?.value ?? null
     },
 
     async settle(kind, key, expected, value) {
@@ -131,6 +172,8 @@ export function memoryStore(options: { now?: () => number } = {}): Store {
   }
 }
 
+const byId = (a: SessionRow, b: SessionRow) => (a.sid < b.sid ? -1 : 1)
+const earliestFirst = (a: SessionRow, b: SessionRow) => (a.grantDueAt ?? 0) - (b.grantDueAt ?? 0)
 const newestFirst = (a: SessionRow, b: SessionRow) => b.createdAt - a.createdAt
 
 /**

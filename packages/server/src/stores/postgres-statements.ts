@@ -12,25 +12,30 @@ judged AS MATERIALIZED (SELECT held.*, NOW AS at FROM held)`
 const judgedLive = "j.revoked_at IS NULL AND j.idle_expires_at > j.at AND j.absolute_expires_at > j.at"
 
 // The refused row comes from the lock as well: a second look at the table would show it as it was when the statement began.
-const advance = (history: string) => `${judged("sid = $1")},
+const transition = (set: string, where: string) => `${judged("sid = $1")},
 moved AS (
-  UPDATE SESSIONS AS s SET gen = $4::bigint, cur = $5::bytea, history = ${history},
-    seen_at = greatest(j.seen_at, j.at), idle_expires_at = least(j.at + $6::bigint, j.absolute_expires_at)
-  FROM judged AS j
-  WHERE s.sid = j.sid AND j.gen = $2::bigint AND j.cur = $3::bytea AND ${judgedLive}
-  RETURNING s.*, j.at
+  UPDATE SESSIONS AS s SET ${set} FROM judged AS j WHERE s.sid = j.sid AND ${where} AND ${judgedLive}
+  RETURNING s.*, j.at, j.grant_state AS before
 ),
 outcome AS (
   SELECT true AS moved, m.* FROM moved AS m
   UNION ALL
-  SELECT false, j.* FROM judged AS j WHERE NOT EXISTS (SELECT FROM moved)
+  SELECT false, j.*, j.grant_state FROM judged AS j WHERE NOT EXISTS (SELECT FROM moved)
 )
 SELECT o.*, coalesce(o.at, NOW) AS now FROM (VALUES (0)) AS always LEFT JOIN outcome AS o ON true`
+
+const advance = (history: string) =>
+  transition(
+    `gen = $4::bigint, cur = $5::bytea, history = ${history},
+    seen_at = greatest(j.seen_at, j.at), idle_expires_at = least(j.at + $6::bigint, j.absolute_expires_at)`,
+    "j.gen = $2::bigint AND j.cur = $3::bytea",
+  )
 
 // Nobody can use what is sealed in there any more: keep no more of a dead session than its name.
 const revoke = (which: string) => `${judged(which)},
 ended AS (
-  UPDATE SESSIONS AS s SET revoked_at = j.at, revoked_reason = $2, profile = '', idp_grant = NULL
+  UPDATE SESSIONS AS s SET revoked_at = j.at, revoked_reason = $2, profile = '', idp_grant = NULL,
+    grant_due_at = NULL
   FROM judged AS j WHERE s.sid = j.sid AND ${judgedLive}
   RETURNING s.sid
 )
@@ -51,10 +56,11 @@ const STATEMENTS = {
   create: `
     WITH clock AS MATERIALIZED (SELECT NOW AS at)
     INSERT INTO SESSIONS (sid, sub, gen, cur, history, created_at, seen_at, idle_expires_at, absolute_expires_at,
-      provider, idp_iss, idp_sub, idp_sid, device, profile, idp_grant, grant_rev)
+      provider, idp_iss, idp_sub, idp_sid, device, profile, idp_grant, grant_rev, grant_due_at,
+      grant_state, lease_number, lease_expires_at)
     SELECT $1, $2, 0, $3::bytea, $4::bytea, at, at, at + least($5::bigint, $6::bigint), at + $6::bigint,
-      $7, $8, $9, $10, $11, $12::bytea, $13::bytea, $14::bigint
-    FROM clock WHERE at <= $15::bigint
+      $7, $8, $9, $10, $11, $12::bytea, $13::bytea, $14::bigint, at + $15::bigint, 'ok', 0, 0
+    FROM clock WHERE at <= $16::bigint
     ON CONFLICT (sid) DO NOTHING RETURNING *, created_at AS now`,
   advanceMark: advance("overlay(j.history PLACING $7::bytea FROM $8::integer FOR 8)"),
   advanceRing: advance("$7::bytea"),
@@ -63,6 +69,35 @@ const STATEMENTS = {
   revoke: revoke("sid = $1"),
   // In one order everywhere, so that two of them never wait for each other.
   revokeByUser: revoke("sub = $1 AND sid <> $4 AND revoked_at IS NULL ORDER BY sid"),
+  revokeByProviderSession: revoke("idp_iss = $1 AND idp_sid = $4 AND revoked_at IS NULL ORDER BY sid"),
+  leaseGrant: transition(
+    `grant_state = CASE WHEN j.grant_state IN ('ok', 'refused') THEN 'uncertain' ELSE 'retried' END,
+    lease_number = j.lease_number + 1, lease_expires_at = j.at + $3::bigint`,
+    `j.grant_rev = $2::bigint AND j.grant_state NOT IN ('lost', 'revoked') AND j.idp_grant IS NOT NULL
+    AND j.lease_expires_at <= j.at`,
+  ),
+  sealGrant: transition(
+    `grant_rev = j.grant_rev + ($6::bytea IS NOT NULL)::integer, idp_grant = coalesce($6::bytea, s.idp_grant),
+    profile = coalesce($7::bytea, s.profile), grant_state = $4, grant_due_at = j.at + $5::bigint, lease_expires_at = 0`,
+    "j.grant_rev = $2::bigint AND (j.lease_number = $3::bigint OR j.lease_expires_at <= j.at)",
+  ),
+  // What expired unrefreshed would stand first in the index for as long as its row is kept, and each search walk over it.
+  due: `
+    WITH clock AS MATERIALIZED (SELECT NOW AS at),
+    forgotten AS (
+      UPDATE SESSIONS SET grant_due_at = NULL WHERE ctid = ANY (ARRAY(
+        SELECT s.ctid FROM SESSIONS AS s WHERE s.grant_due_at <= (SELECT at FROM clock) AND NOT (${live("s")})
+        ORDER BY s.grant_due_at LIMIT $3 FOR NO KEY UPDATE SKIP LOCKED
+      ))
+    )
+    SELECT s.*, clock.at AS now FROM clock LEFT JOIN LATERAL (
+      SELECT * FROM SESSIONS AS d
+      WHERE d.grant_due_at <= (SELECT at FROM clock) + $1::bigint AND d.lease_expires_at <= NOW AND ${live("d")}
+      ORDER BY d.grant_due_at LIMIT $2
+    ) AS s ON true ORDER BY s.grant_due_at`,
+  scan: `
+    SELECT s.*, NOW AS now FROM (VALUES (0)) AS always
+    LEFT JOIN LATERAL (SELECT * FROM SESSIONS WHERE sid > $1 ORDER BY sid LIMIT $2) AS s ON true ORDER BY s.sid`,
   listByUser: `
     SELECT s.*, NOW AS now FROM (VALUES (0)) AS always
     LEFT JOIN SESSIONS AS s ON s.sub = $1 AND ${live("s")} ORDER BY s.created_at DESC`,

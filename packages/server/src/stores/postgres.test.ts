@@ -1,7 +1,7 @@
 import pg from "pg"
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest"
 import { findPostgres, notRun, ownName } from "../../test/support/services.js"
-import { created, DAY, newSession, stepOf } from "../testing/conformance/case.js"
+import { advanced, created, DAY, leased, newSession, sealOf, stepOf } from "../testing/conformance/case.js"
 import { storeConformance } from "../testing/store-conformance.js"
 import { migrate, type PostgresPool, postgresSchema, postgresStore } from "./postgres.js"
 import { prepareTexts } from "./postgres-statements.js"
@@ -71,6 +71,9 @@ describe.runIf(service)("the store in PostgreSQL", () => {
     await migrate(one, { schema })
     const row = await created(store)
     await store.advance(stepOf(row, 1))
+    await store.sealGrant(sealOf((await leased(store, row)).row))
+    await store.due(60, 10)
+    await store.scan(null, 10)
     await store.revoke(row.sid, "logout")
     expect(await state()).toEqual(before)
     expect(before).toMatchObject({ prepared: [], locks: [], channels: [] })
@@ -95,6 +98,24 @@ describe.runIf(service)("the store in PostgreSQL", () => {
     })
     await Promise.all(statements)
     expect((await store.find(row.sid)).row).toEqual(row)
+  })
+
+  test("a lease that waited for another process takes the state which that one left", async () => {
+    const store = postgresStore(pool, { schema })
+    const row = await created(store)
+    const waiting: ReturnType<typeof store.leaseGrant>[] = []
+    await holding(pool, row.sid, async (client) => {
+      waiting.push(store.leaseGrant(row.sid, { rev: 0, seconds: 60 }))
+      await vi.waitFor(async () => expect(await waiters(pool)).toBeGreaterThan(0), { timeout: 10_000 })
+      const text = `UPDATE ${schema}.pkce_sessions SET grant_state = 'retried', lease_number = 7 WHERE sid = $1`
+      await client.query({ text, values: [row.sid] })
+      await client.query("COMMIT")
+    })
+    expect(await waiting[0]).toMatchObject({
+      outcome: "leased",
+      before: "retried",
+      row: { grantState: "retried", leaseNumber: 8 },
+    })
   })
 
   test("two pools race for one generation after another, and each is won once", async () => {
@@ -168,6 +189,9 @@ describe.runIf(service)("the store in PostgreSQL", () => {
       "refused",
       "refused",
     ])
+    const leases = [1, 2, 3, 4].map(() => store.leaseGrant(row.sid, { rev: 0, seconds: 60 }))
+    const outcomes = (await Promise.all(leases)).map(({ outcome }) => outcome)
+    expect(outcomes.sort()).toEqual(["leased", "refused", "refused", "refused"])
     await strict.end()
   })
 
@@ -182,8 +206,13 @@ describe.runIf(service)("the store in PostgreSQL", () => {
     if (moved.outcome !== "advanced") throw new Error(moved.outcome)
     await counting.advance(stepOf(moved.row, 2, { history: { ring: new Uint8Array(256) } }))
     await counting.listByUser(row.sub)
+    await counting.sealGrant(sealOf((await leased(counting, row)).row, { grant: new Uint8Array(9) }))
+    expect((await counting.due(3600, 10)).rows.length).toBeGreaterThan(0)
+    expect((await counting.scan("copy 5", 10)).rows.length).toBeGreaterThan(0)
     await counting.revoke(row.sid, "logout")
     await counting.revokeByUser(row.sub, "logout", "x")
+    const ended = await counting.revokeByProviderSession(row.idpIss, "theirs 7", "logout")
+    expect(ended).toEqual(["copy 7"])
     for (const value of ["x", "y"]) await counting.claim("code", schema, value, 60)
     await counting.settle("code", schema, "x", "y")
     await counting.release("code", schema, "z")
@@ -199,10 +228,51 @@ describe.runIf(service)("the store in PostgreSQL", () => {
     expect(texts.size).toBe(NAMES.length)
     expect(NAMES.filter((name) => !texts.has(prepareTexts(`"${schema}".`)(name)))).toEqual([])
     for (const { plan } of plans) expect(plan).not.toContain("Seq Scan")
+    const planOf = (name: (typeof NAMES)[number]) =>
+      plans.find(({ text }) => text === prepareTexts(`"${schema}".`)(name))?.plan
+    expect(planOf("due")).toContain("using pkce_sessions_due")
+    expect(planOf("revokeByProviderSession")).toContain("pkce_sessions_idp")
     // Found by the index, and not only in its order.
-    const sweeps = plans.filter(({ text }) => text.includes("SKIP LOCKED"))
-    expect(sweeps.length).toBeGreaterThan(0)
-    for (const { plan } of sweeps) expect(plan).toMatch(/Index Cond: \(\w*expires_at <=/)
+    for (const name of ["sweepSessions", "sweepOnce"] as const) {
+      expect(planOf(name)).toMatch(/Index Cond: \(\w*expires_at <=/)
+    }
+  })
+
+  test("a refresh of a session, and a lease, change no index", async () => {
+    const own = ownName()
+    const client = await pool.connect()
+    await client.query(`CREATE SCHEMA ${own}`)
+    await migrate(client, { schema: own })
+    await client.query("BEGIN")
+    const store = postgresStore(client, { schema: own })
+    const small = { profile: new Uint8Array(9), grant: new Uint8Array(9) }
+    let row = await created(store, { ...small, idpSid: "theirs", grantDueSeconds: 60 })
+    const text = `SELECT n_tup_upd AS updated, n_tup_hot_upd AS hot FROM pg_stat_xact_user_tables
+      WHERE schemaname = $1 AND relname = 'pkce_sessions'`
+    const counts = async () => (await client.query({ text, values: [own] })).rows
+    for (let gen = 1; gen <= 3; gen++) row = await advanced(store, stepOf(row, gen))
+    await leased(store, row)
+    expect(await counts()).toEqual([{ updated: "4", hot: "4" }])
+    await store.sealGrant(sealOf(row, { lease: 1, dueSeconds: 90 }))
+    expect(await counts()).toEqual([{ updated: "5", hot: "4" }])
+    await client.query("ROLLBACK")
+    await client.query(`DROP SCHEMA ${own} CASCADE`)
+    client.release()
+  })
+
+  test("a grant that has expired unrefreshed is not looked at again", async () => {
+    const own = ownName()
+    await pool.query(`CREATE SCHEMA ${own}`)
+    await migrate(pool, { schema: own })
+    let ms = 1_900_000_000_000
+    const store = postgresStore(pool, { schema: own, now: () => ms })
+    for (let i = 0; i < 3; i++) await created(store, { grantDueSeconds: 10, idleSeconds: 20 })
+    const live = await created(store, { grantDueSeconds: 10 })
+    ms += 20_000
+    expect((await store.due(0, 10)).rows.map(({ sid }) => sid)).toEqual([live.sid])
+    const text = `SELECT sid FROM ${own}.pkce_sessions WHERE grant_due_at IS NOT NULL`
+    expect((await pool.query(text)).rows).toEqual([{ sid: live.sid }])
+    await pool.query(`DROP SCHEMA ${own} CASCADE`)
   })
 
   test("what has expired is swept while the store is used", async () => {
@@ -254,6 +324,9 @@ describe.runIf(service)("the store in PostgreSQL", () => {
     await created(store)
     expect((await store.find(sql)).row).toBeNull()
     expect(await store.revokeByUser(sql, sql)).toEqual([])
+    expect(await store.revokeByProviderSession(sql, sql, sql)).toEqual([])
+    expect((await store.leaseGrant(sql, { rev: 0, seconds: 1 })).outcome).toBe("missing")
+    expect((await store.scan(`~${sql}`, 10)).rows).toEqual([])
     await store.claim("code", sql, sql, 10)
     expect(await store.take("code", sql)).toBe(sql)
   })
@@ -263,6 +336,24 @@ describe.runIf(service)("the store in PostgreSQL", () => {
     const text = `SELECT pg_column_size(s.*) AS bytes FROM ${schema}.pkce_sessions AS s WHERE sid = $1`
     const { rows } = await pool.query({ text, values: [sid] })
     expect(rows[0]?.bytes).toBeLessThanOrEqual(1000)
+  })
+
+  test("a session without a profile and without tokens takes at most 900 bytes, its indexes included", async () => {
+    const own = ownName()
+    await pool.query(`CREATE SCHEMA ${own}`)
+    await migrate(pool, { schema: own })
+    const profile = new Uint8Array()
+    const { sid } = await created(postgresStore(pool, { schema: own }), { ...realistic, profile })
+    // Names as long as ours, and as far from any order.
+    const name = (bytes: number, of: string) =>
+      `rtrim(encode(substr(sha256((${of})::text::bytea), 1, ${bytes}), 'base64'), '=')`
+    const copy = `jsonb_build_object('sid', ${name(16, "i")}, 'sub', ${name(32, "'user ' || i")})`
+    const text = `INSERT INTO ${own}.pkce_sessions SELECT (jsonb_populate_record(s, ${copy})).*
+      FROM ${own}.pkce_sessions AS s, generate_series(1, 5000) AS i WHERE sid = $1`
+    await pool.query({ text, values: [sid] })
+    const { rows } = await pool.query(`SELECT pg_total_relation_size('${own}.pkce_sessions') / 5000 AS bytes`)
+    expect(Number(rows[0]?.bytes)).toBeLessThanOrEqual(900)
+    await pool.query(`DROP SCHEMA ${own} CASCADE`)
   })
 
   test("an ended session is heard of on a connection of its own, also after that was lost", async () => {
@@ -300,6 +391,9 @@ describe.runIf(service)("the store in PostgreSQL", () => {
     const two = await created(ending)
     await ending.revokeByUser(two.sub, "password")
     await vi.waitFor(() => expect(heard).toEqual([one.sid, two.sid]), { timeout: 10_000 })
+    const three = await created(ending, { idpSid: "theirs" })
+    await ending.revokeByProviderSession(three.idpIss, "theirs", "provider")
+    await vi.waitFor(() => expect(heard).toEqual([one.sid, two.sid, three.sid]), { timeout: 10_000 })
     await listening.close?.()
     await vi.waitFor(async () => expect(await connections()).toEqual([]), { timeout: 10_000 })
     expect((await listening.find(two.sid)).row?.revokedReason).toBe("password")
@@ -309,7 +403,8 @@ describe.runIf(service)("the store in PostgreSQL", () => {
 /** Makes 1,200 copies of a session, and ten times as many single-use values, whose rows are small. */
 async function multiply(sid: string): Promise<void> {
   const pool = newPool()
-  const copy = "jsonb_build_object('sid', 'copy ' || i, 'sub', 'user ' || i % 400)"
+  const copy = `jsonb_build_object('sid', 'copy ' || i, 'sub', 'user ' || i % 400, 'idp_sid', 'theirs ' || i,
+    'grant_due_at', extract(epoch FROM now())::bigint + 600 * i)`
   await pool.query({
     text: `INSERT INTO ${schema}.pkce_sessions SELECT (jsonb_populate_record(s, ${copy})).*
       FROM ${schema}.pkce_sessions AS s, generate_series(1, 1200) AS i WHERE sid = $1`,
@@ -329,6 +424,11 @@ const NAMES = [
   "listByUser",
   "revoke",
   "revokeByUser",
+  "revokeByProviderSession",
+  "leaseGrant",
+  "sealGrant",
+  "due",
+  "scan",
   "claim",
   "read",
   "settle",

@@ -1,9 +1,10 @@
 import { fromColumns, type SessionColumns } from "./columns.js"
-import type { NewSession, Store } from "./contract.js"
+import type { GrantState, NewSession, Store } from "./contract.js"
 import { qualifier } from "./postgres-schema.js"
 import { prepareTexts, type StatementName, statementText } from "./postgres-statements.js"
 import type { PostgresListener, PostgresPool, PostgresStoreOptions } from "./postgres-types.js"
 import { createPush } from "./push.js"
+import { isLive } from "./rows.js"
 
 export { migrate, postgresSchema } from "./postgres-schema.js"
 export type { PostgresListener, PostgresPool, PostgresStoreOptions } from "./postgres-types.js"
@@ -60,6 +61,21 @@ export function postgresStore(pool: PostgresPool, options: PostgresStoreOptions 
     return { row: rowOf(found), now: Number(found?.now) }
   }
 
+  async function list(name: StatementName, values: unknown[]) {
+    const found = await run(name, values)
+    return { rows: found.flatMap((row) => rowOf(row) ?? []), now: Number(found[0]?.now) }
+  }
+
+  async function transition(name: StatementName, values: unknown[]) {
+    const [result] = await run(name, values)
+    return {
+      row: rowOf(result),
+      now: Number(result?.now),
+      moved: result?.moved === true,
+      before: result?.before as GrantState,
+    }
+  }
+
   async function sweep(limit: number): Promise<number> {
     const gone = (await run("sweepSessions", [limit])).length
     return gone + (await run("sweepOnce", [limit - gone])).length
@@ -77,8 +93,8 @@ export function postgresStore(pool: PostgresPool, options: PostgresStoreOptions 
     async create(session: NewSession) {
       sweepNowAndThen()
       const { sid, sub, cur, history, idleSeconds, absoluteSeconds, notAfter } = session
-      const { provider, idpIss, idpSub, idpSid, device, profile, grant, grantRev } = session
-      const about = [provider, idpIss, idpSub, idpSid, device, profile, grant, grantRev]
+      const { provider, idpIss, idpSub, idpSid, device, profile, grant, grantRev, grantDueSeconds } = session
+      const about = [provider, idpIss, idpSub, idpSid, device, profile, grant, grantRev, grantDueSeconds]
       for (;;) {
         const values = [sid, sub, cur, history, idleSeconds, absoluteSeconds, ...about, notAfter]
         const [made] = await run("create", values)
@@ -93,28 +109,45 @@ export function postgresStore(pool: PostgresPool, options: PostgresStoreOptions 
 
     async advance({ sid, expect, next, history, idleSeconds }) {
       const step = [sid, expect.gen, expect.cur, next.gen, next.cur, idleSeconds]
-      const [result] =
+      const { row, now, moved } =
         "ring" in history
-          ? await run("advanceRing", [...step, history.ring])
-          : await run("advanceMark", [...step, history.mark, (next.gen % 32) * 8 + 1])
-      const row = rowOf(result)
-      const now = Number(result?.now)
-      if (!row) return { outcome: "missing", now }
-      return { outcome: result?.moved === true ? "advanced" : "refused", row, now }
+          ? await transition("advanceRing", [...step, history.ring])
+          : await transition("advanceMark", [...step, history.mark, (next.gen % 32) * 8 + 1])
+      return row ? { outcome: moved ? "advanced" : "refused", row, now } : { outcome: "missing", now }
     },
 
     find,
 
     revoke: (sid, reason) => changed("revoke", [sid, reason, channel]),
 
-    async listByUser(sub) {
-      const found = await run("listByUser", [sub])
-      return { rows: found.flatMap((row) => rowOf(row) ?? []), now: Number(found[0]?.now) }
-    },
+    listByUser: (sub) => list("listByUser", [sub]),
 
     async revokeByUser(sub, reason, except = "") {
-      const ended = await run("revokeByUser", [sub, reason, channel, except])
-      return ended.map(({ sid }) => String(sid))
+      return (await run("revokeByUser", [sub, reason, channel, except])).map(sidOf)
+    },
+
+    async revokeByProviderSession(idpIss, idpSid, reason) {
+      return (await run("revokeByProviderSession", [idpIss, reason, channel, idpSid])).map(sidOf)
+    },
+
+    async leaseGrant(sid, { rev, seconds }) {
+      const { row, now, moved, before } = await transition("leaseGrant", [sid, rev, seconds])
+      if (!row) return { outcome: "missing", now }
+      return moved ? { outcome: "leased", row, before, now } : { outcome: "refused", row, now }
+    },
+
+    async sealGrant({ sid, rev, lease, state, dueSeconds, grant, profile }) {
+      const values = [sid, rev, lease, state, dueSeconds, grant ?? null, profile ?? null]
+      const { row, now, moved } = await transition("sealGrant", values)
+      return row ? { outcome: moved ? "sealed" : "refused", row, now } : { outcome: "missing", now }
+    },
+
+    due: (within, limit) => list("due", [within, limit, SWEEP.limit]),
+
+    async scan(from, limit) {
+      const { rows, now } = await list("scan", [from ?? "", limit])
+      const next = rows.length < limit ? null : (rows.at(-1)?.sid ?? null)
+      return { rows: rows.filter((row) => isLive(row, now)), next, now }
     },
 
     async claim(kind, key, value, ttlSeconds) {
@@ -126,6 +159,11 @@ export function postgresStore(pool: PostgresPool, options: PostgresStoreOptions 
         if (taken) return { outcome: "taken", value: String(taken.value), now: Number(taken.now) }
         // It was released or it expired between the two statements: the claim is free, so try again.
       }
+    },
+
+    async peek(kind, key) {
+      const [found] = await run("read", [kind, key])
+      return found ? String(found.value) : null
     },
 
     settle: (kind, key, expected, value) => changed("settle", [kind, key, expected, value]),
@@ -142,6 +180,8 @@ export function postgresStore(pool: PostgresPool, options: PostgresStoreOptions 
     ...(push && { onRevoked: push.on, close: push.close }),
   }
 }
+
+const sidOf = ({ sid }: Columns) => String(sid)
 
 /** The row of a left join: all of it is null where there is none. */
 const rowOf = (columns: Columns | undefined) =>

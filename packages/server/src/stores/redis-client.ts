@@ -1,6 +1,7 @@
 import { Buffer } from "node:buffer"
+import type { SessionRow } from "./contract.js"
 import type { OpenSubscription } from "./push.js"
-import type { Script } from "./redis-scripts.js"
+import type { SCRIPTS, Script } from "./redis-scripts.js"
 import type { IoredisClient, NodeRedisClient, NodeRedisCluster, RedisArgument } from "./redis-types.js"
 
 /** The two drivers, and their clusters, as one. */
@@ -9,9 +10,26 @@ export interface RedisConnection {
   command(key: string, args: RedisArgument[]): Promise<unknown>
   /** Whether a command that names no key reaches the server that holds `key`. */
   readonly follows: boolean
+  /** The servers of a cluster that this client knows to hold keys; left out where there is but one. */
+  masters?: () => RedisServer[]
   subscription(channel: string): OpenSubscription
   /** Called each time that a connection to the server was made anew. Returns what ends that. */
   onReady(listener: () => void): () => void
+}
+
+/** Runs one script on one key. */
+export type RunScript = <T>(
+  name: keyof typeof SCRIPTS,
+  key: string,
+  args: (RedisArgument | number)[],
+) => Promise<T>
+
+export type FindRow = (sid: string) => Promise<{ row: SessionRow | null; now: number }>
+
+/** One server of a cluster. Its name is the same in every process. */
+export interface RedisServer {
+  name: string
+  command(args: RedisArgument[]): Promise<unknown>
 }
 
 /** RESP's bulk strings, in node-redis's `typeMapping`. */
@@ -25,9 +43,15 @@ export function connection(client: IoredisClient | NodeRedisClient | NodeRedisCl
     return () => void client.off("ready", listener)
   }
   if ("callBuffer" in client) {
+    const mastersOf = () =>
+      (client.nodes?.("master") ?? []).map((node) => ({
+        name: `${node.options.host}:${node.options.port}`,
+        command: ([name = "", ...args]: RedisArgument[]) => node.callBuffer(String(name), ...args),
+      }))
     return {
       command: (_, [name = "", ...args]) => client.callBuffer(String(name), ...args),
       follows: !client.isCluster,
+      ...(client.isCluster && { masters: mastersOf }),
       subscription: (channel) => (heard, lost) => subscribeIoredis(client, channel, heard, lost),
       onReady,
     }
@@ -46,11 +70,14 @@ export function connection(client: IoredisClient | NodeRedisClient | NodeRedisCl
     }
     return () => quietly(() => own.destroy())
   }
-  const command: RedisConnection["command"] =
-    "masters" in client
-      ? (key, args) => client.sendCommand(key, false, args, BYTES)
-      : (_, args) => client.sendCommand(args, BYTES)
-  return { command, follows: true, subscription, onReady }
+  const rest = { follows: true, subscription, onReady }
+  if (!("masters" in client)) return { command: (_, args) => client.sendCommand(args, BYTES), ...rest }
+  const masters = () =>
+    client.masters.map((node) => ({
+      name: node.address,
+      command: async (args: RedisArgument[]) => (await client.nodeClient(node)).sendCommand(args, BYTES),
+    }))
+  return { command: (key, args) => client.sendCommand(key, false, args, BYTES), masters, ...rest }
 }
 
 async function subscribeIoredis(

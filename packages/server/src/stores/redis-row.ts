@@ -1,11 +1,22 @@
 import { Buffer } from "node:buffer"
-import type { NewSession, SessionRow } from "./contract.js"
+import type { GrantState, NewSession, SessionRow } from "./contract.js"
 
 const VERSION = 1
 
+/** Their places are what is written: a new one goes to the end. */
+const STATES: readonly GrantState[] = ["ok", "uncertain", "retried", "refused", "lost", "revoked"]
+
+export const codeOf = (state: GrantState): number => STATES.indexOf(state)
+
+export function stateOf(code: number): GrantState {
+  const state = STATES[code]
+  if (state === undefined) throw new Error(`a grant in state ${code}, which this release does not know`)
+  return state
+}
+
 /**
  * What the scripts carry along unread: the names as one line of JSON with the device behind it, and the sealed values, which
- * end with the session.
+ * end with the session (only the scripts of the grant look into these: redis-scripts.ts, LEASE and SEAL).
  */
 export function packed(session: NewSession): { about: Buffer; sealed: Buffer } {
   const { provider, idpIss, idpSub, idpSid, device, profile, grant } = session
@@ -35,6 +46,10 @@ export function unpacked(sid: string, raw: Buffer): SessionRow {
   const idleExpiresAt = integer(6)
   const absoluteExpiresAt = integer(6)
   const revokedAt = integer(6)
+  const grantState = stateOf(integer(1))
+  const leaseNumber = integer(4)
+  const leaseExpiresAt = integer(6)
+  const grantDueAt = integer(6)
   const history = bytes(integer(2))
   const cur = bytes(integer(1))
   const sub = bytes(integer(2)).toString()
@@ -48,6 +63,7 @@ export function unpacked(sid: string, raw: Buffer): SessionRow {
   const profile = bytes(profileLength)
   return {
     ...{ sid, sub, gen, createdAt, seenAt, idleExpiresAt, absoluteExpiresAt, grantRev },
+    ...{ grantState, leaseNumber, leaseExpiresAt, grantDueAt: grantDueAt === 0 ? null : grantDueAt },
     ...{ provider, idpIss, idpSub, idpSid, device: about.slice(line + 1) },
     // Plain copies, so that no row pins a driver's pool.
     cur: new Uint8Array(cur),

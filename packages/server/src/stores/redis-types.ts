@@ -7,25 +7,38 @@ interface Emitter {
   off(event: string, listener: (...args: unknown[]) => void): unknown
 }
 
-/** What the store needs of `ioredis`: `Redis` and `Cluster` have it. */
-export interface IoredisClient extends Emitter {
-  readonly isCluster: boolean
+interface IoredisCommands {
   callBuffer(command: string, ...args: RedisArgument[]): Promise<unknown>
+}
+
+interface IoredisNode extends IoredisCommands {
+  readonly options: { host?: string | undefined; port?: number | undefined }
+}
+
+/** What the store needs of `ioredis`: `Redis` and `Cluster` have it. */
+export interface IoredisClient extends Emitter, IoredisCommands {
+  readonly isCluster: boolean
+  /** `Cluster` alone has it. */
+  nodes?(role: "master"): IoredisNode[]
   duplicate(): Emitter & {
     subscribe(channel: string): Promise<unknown>
     disconnect(): void
   }
 }
 
-/** What the store needs of `redis` (node-redis): `createClient` makes it. */
-export interface NodeRedisClient extends Emitter {
+interface NodeRedisCommands {
   sendCommand(args: RedisArgument[], options?: object): Promise<unknown>
+}
+
+/** What the store needs of `redis` (node-redis): `createClient` makes it. */
+export interface NodeRedisClient extends Emitter, NodeRedisCommands {
   duplicate(): NodeRedisSubscriber
 }
 
 /** `createCluster` of `redis` makes it. */
 export interface NodeRedisCluster extends Emitter {
-  readonly masters: unknown
+  readonly masters: readonly NodeRedisMaster[]
+  nodeClient(master: NodeRedisMaster): NodeRedisCommands | Promise<NodeRedisCommands>
   sendCommand(
     firstKey: RedisArgument | undefined,
     isReadonly: boolean | undefined,
@@ -33,6 +46,10 @@ export interface NodeRedisCluster extends Emitter {
     options?: object,
   ): Promise<unknown>
   duplicate(): NodeRedisSubscriber
+}
+
+interface NodeRedisMaster {
+  readonly address: string
 }
 
 interface NodeRedisSubscriber extends Emitter {

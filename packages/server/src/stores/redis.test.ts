@@ -1,65 +1,23 @@
 import { Redis } from "ioredis"
-import { createClient } from "redis"
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest"
 import { findRedis, notRun, ownName } from "../../test/support/services.js"
-import { created, DAY, newSession, stepOf } from "../testing/conformance/case.js"
+import { created, DAY, leased, newSession, sealed, sealOf, stepOf } from "../testing/conformance/case.js"
 import { storeConformance } from "../testing/store-conformance.js"
 import type { Store } from "./contract.js"
 import { realistic } from "./realistic.fixture.js"
 import { redisStore } from "./redis.js"
+import { type Client, drivers } from "./redis-drivers.fixture.js"
 
 const service = await findRedis()
 const prefix = `${ownName()}:`
 
-type Client = Parameters<typeof redisStore>[0]
-
-/** One driver: how it is opened and closed, and which of its methods sends a command. */
-interface Driver {
-  connect(): Promise<{ client: Client; end(): void }>
-  /** The same client, that writes the name of each command down before it is sent. */
-  counted(client: Client, commands: string[]): Client
-}
-
 const url = service?.url ?? ""
-const drivers: Record<string, Driver> = {
-  ioredis: {
-    async connect() {
-      const client = new Redis(url)
-      client.on("error", () => undefined)
-      return { client, end: () => client.disconnect() }
-    },
-    counted: (client, commands) => watched(client, "callBuffer", ([name]) => commands.push(String(name))),
-  },
-  redis: {
-    async connect() {
-      const client = createClient({ url })
-      client.on("error", () => undefined)
-      await client.connect()
-      return { client, end: () => client.destroy() }
-    },
-    counted: (client, commands) =>
-      watched(client, "sendCommand", ([args]) => commands.push(String((args as unknown[])[0]))),
-  },
-}
-
-function watched<T extends object>(client: T, method: string, note: (args: unknown[]) => void): T {
-  return new Proxy(client, {
-    get(target, name) {
-      const member: unknown = Reflect.get(target, name, target)
-      if (typeof member !== "function") return member
-      return (...args: unknown[]) => {
-        if (name === method) note(args)
-        return (member as (...args: unknown[]) => unknown).apply(target, args)
-      }
-    },
-  })
-}
 
 if (!service) notRun("the store in Redis")
 
 afterAll(async () => service?.close())
 
-describe.runIf(service).each(Object.entries(drivers))("the store in Redis, by %s", (_, driver) => {
+describe.runIf(service).each(Object.entries(drivers(url)))("the store in Redis, by %s", (_, driver) => {
   let client: Client
   let end: () => void
   let raw: Redis
@@ -109,6 +67,46 @@ describe.runIf(service).each(Object.entries(drivers))("the store in Redis, by %s
     await store.close?.()
   })
 
+  test("what each call takes: one command where it can be one", async () => {
+    const commands: string[] = []
+    const own = `${ownName()}:`
+    const store = redisStore(driver.counted(client, commands), { prefix: own })
+    const took = async (work: () => Promise<unknown>) => {
+      commands.length = 0
+      await work()
+      return [...commands]
+    }
+    const script = (times: number) => Array.from({ length: times }, () => "EVALSHA")
+    // Once for all: the setting is asked for, and the server learns the scripts.
+    const asked = await created(store, { idpSid: "warm", grantDueSeconds: 0 })
+    await store.leaseGrant(asked.sid, { rev: 0, seconds: 1 })
+    await sealed(store, sealOf(asked, { lease: 1, dueSeconds: 9000 }))
+    await Promise.all([store.due(0, 1), store.scan(null, 1), store.claim("jti", "", "x", 60)])
+    await store.peek("jti", "")
+    await store.revokeByProviderSession(asked.idpIss, "warm", "logout")
+
+    expect(await took(() => created(store))).toEqual(script(2))
+    expect(await took(() => created(store, { idpSid: "a" }))).toEqual(script(3))
+    expect(await took(() => created(store, { grantDueSeconds: 0 }))).toEqual(script(3))
+    const session = newSession({ idpSid: "b", grantDueSeconds: 0 })
+    expect(await took(() => store.create(session))).toEqual(script(4))
+    const seal = sealOf({ ...asked, sid: session.sid, leaseNumber: 1 })
+    expect(await took(() => store.leaseGrant(session.sid, { rev: 0, seconds: 60 }))).toEqual(script(1))
+    expect(await took(() => store.leaseGrant(session.sid, { rev: 0, seconds: 60 }))).toEqual(script(1))
+    expect(await took(() => store.sealGrant(seal))).toEqual(script(1))
+    expect(await took(() => store.sealGrant({ ...seal, dueSeconds: 0 }))).toEqual(script(2))
+    expect(await took(() => store.peek("jti", ""))).toEqual(script(1))
+    expect((await store.due(0, 10)).rows).toHaveLength(2)
+    // The index, and each row once. What is wrong in the index takes one more, once.
+    expect(await took(() => store.due(0, 10))).toEqual(script(3))
+    await store.sealGrant({ ...seal, dueSeconds: 9000 })
+    expect(await took(() => store.due(0, 10))).toEqual(script(4))
+    expect(await took(() => store.due(0, 10))).toEqual(script(2))
+    expect(await took(() => store.revokeByProviderSession(session.idpIss, "b", "logout"))).toEqual(script(3))
+    await raw.del(...(await raw.keys(`${own}*`)))
+    await store.close?.()
+  })
+
   test("a server that has forgotten the scripts is told them again", async () => {
     const commands: string[] = []
     const store = redisStore(driver.counted(client, commands), { prefix })
@@ -123,9 +121,13 @@ describe.runIf(service).each(Object.entries(drivers))("the store in Redis, by %s
   test("every key has a time to live, and a refresh keeps it", async () => {
     const store = open()
     const sub = `ttl ${prefix}`
-    const row = await created(store, { sub, absoluteSeconds: 90 * DAY })
+    const row = await created(store, { sub, absoluteSeconds: 90 * DAY, idpSid: sub, grantDueSeconds: 60 })
     await created(store, { sub, absoluteSeconds: 10 * DAY })
     await store.advance(stepOf(row, 1))
+    await sealed(
+      store,
+      sealOf((await leased(store, row)).row, { dueSeconds: 60, profile: new Uint8Array(9) }),
+    )
     await store.claim("code", sub, "a value", 60)
     await store.settle("code", sub, "a value", "another")
     const ttl = (key: string) => raw.ttl(prefix + key)
@@ -144,6 +146,24 @@ describe.runIf(service).each(Object.entries(drivers))("the store in Redis, by %s
       [`s:{${row.sid}}`, `u:{${row.sub}}`].map((key) => raw.memory("USAGE", prefix + key)),
     )
     expect(sizes.reduce<number>((sum, size) => sum + Number(size), 0)).toBeLessThanOrEqual(1300)
+    await store.close?.()
+  })
+
+  test("a session with a sid and tokens of the provider takes at most 300 bytes more, for two indexes", async () => {
+    const own = `${ownName()}:`
+    const store = redisStore(client, { prefix: own })
+    const idpSid = "3f0c2a5e-7d51-4c0e-9a53-1c1c2f0d6a11"
+    await Promise.all(
+      Array.from({ length: 300 }, (_, i) =>
+        created(store, { ...realistic, idpSid: `${idpSid}${i}`, grantDueSeconds: 3600 }),
+      ),
+    )
+    const keys = await raw.keys(`${own}[dp]:*`)
+    expect(keys).toHaveLength(301)
+    const sizes = await Promise.all(keys.map((key) => raw.memory("USAGE", key, "SAMPLES", 0)))
+    const each = sizes.reduce<number>((sum, size) => sum + Number(size), 0) / 300
+    expect(each).toBeLessThanOrEqual(300)
+    await raw.del(...(await raw.keys(`${own}*`)))
     await store.close?.()
   })
 
@@ -190,6 +210,14 @@ describe.runIf(service).each(Object.entries(drivers))("the store in Redis, by %s
     expect((await store.listByUser(mine.sub)).rows.map(({ sid }) => sid)).toEqual([mine.sid])
     expect(await store.revokeByUser(mine.sub, "all")).toEqual([mine.sid])
     expect((await store.find(theirs.sid)).row?.revokedAt).toBeNull()
+
+    const idpSid = `the provider's ${prefix}`
+    const before = new Set(await raw.keys(`${prefix}p:*`))
+    const one = await created(store, { idpSid })
+    const [key = ""] = (await raw.keys(`${prefix}p:*`)).filter((key) => !before.has(key))
+    await raw.zadd(key, later, theirs.sid, later, "of a session that was never made")
+    expect(await store.revokeByProviderSession(one.idpIss, idpSid, "all")).toEqual([one.sid])
+    expect((await store.find(theirs.sid)).row?.revokedAt).toBeNull()
     await store.close?.()
   })
 
@@ -201,6 +229,8 @@ describe.runIf(service).each(Object.entries(drivers))("the store in Redis, by %s
     await expect(store.find(row.sid)).rejects.toThrow(/version 2/)
     await expect(store.advance(stepOf(row, 1))).rejects.toThrow(/version 2/)
     await expect(store.revoke(row.sid, "logout")).rejects.toThrow(/version 2/)
+    await expect(leased(store, row)).rejects.toThrow(/version 2/)
+    await expect(sealed(store, sealOf(row))).rejects.toThrow(/version 2/)
     await store.close?.()
   })
 })

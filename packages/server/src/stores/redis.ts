@@ -1,9 +1,12 @@
 import { Buffer } from "node:buffer"
+import { createHash } from "node:crypto"
 import type { NewSession, OnceKind, SessionRow, Store } from "./contract.js"
 import { createPush } from "./push.js"
-import { connection, evaluate } from "./redis-client.js"
+import { connection, evaluate, type RunScript } from "./redis-client.js"
+import { createDueIndex } from "./redis-due.js"
 import { createEndedSessions, createEvictionCheck, createReplicaWait } from "./redis-durability.js"
-import { packed, unpacked } from "./redis-row.js"
+import { codeOf, packed, stateOf, unpacked } from "./redis-row.js"
+import { createScan } from "./redis-scan.js"
 import { SCRIPTS } from "./redis-scripts.js"
 import type {
   IoredisClient,
@@ -22,14 +25,17 @@ export type {
   RedisStoreOptions,
 } from "./redis-types.js"
 
-type Reply = [now: number, outcome: Buffer, value?: Buffer | null]
+type Reply = [now: number, outcome: Buffer, value?: Buffer | null, before?: number]
+type RowScript = "create" | "advance" | "find" | "lease" | "seal"
 
 /**
  * A store in Redis 6.2 or newer, or Valkey, for any number of processes; alone, with Sentinel, or as a cluster. The client
  * is passed in: `ioredis`, or `redis` 5 and newer, connected.
  *
- * A refresh is one script on one key. Every key expires by itself, so there is nothing to sweep. Times are judged by the
- * server's clock, inside the script. Sessions are data, not a cache: the server must have `maxmemory-policy noeviction` and
+ * A refresh is one script on one key, as every transition of a row is; a login takes two, one more where the provider sends
+ * a `sid`, and one more where its tokens can be refreshed. What goes through all sessions asks for each row: `due` by one
+ * index for the whole fleet, `scan` by Redis's `SCAN` on every server of a cluster. Every key expires by itself, so there is
+ * nothing to sweep. Times are judged by the server's clock, inside the script. Sessions are data, not a cache: the server must have `maxmemory-policy noeviction` and
  * should have `appendonly yes`. A server that lost the last writes logs nobody out. Ended sessions wait for one replica
  * where there are any (not with ioredis's `Cluster`, which cannot say which server it asks), and are ended again when the
  * connection was made anew. What has no answer in two seconds is answered 503.
@@ -56,6 +62,7 @@ export function redisStore(
   // Braces: a cluster places a key by what stands in them.
   const sessionKey = (sid: string) => `${prefix}s:{${sid}}`
   const userKey = (sub: string) => `${prefix}u:{${sub}}`
+  const providerKey = (idpIss: string, idpSid: string) => `${prefix}p:{${hashOf(idpIss, idpSid)}}`
   const onceKey = (kind: OnceKind, key: string) => `${prefix}o:${kind}:{${key}}`
 
   const checkEviction = createEvictionCheck(redis, sessionKey(""), warn)
@@ -64,17 +71,27 @@ export function redisStore(
   const stopEndingAgain = redis.onReady(ended.endAgain)
   const push = createPush(redis.subscription(channel))
 
-  function run<T>(name: keyof typeof SCRIPTS, key: string, args: (RedisArgument | number)[]): Promise<T> {
+  const run: RunScript = <T>(name: keyof typeof SCRIPTS, key: string, args: (RedisArgument | number)[]) => {
     checkEviction()
     const time = clock ? String(Math.floor(clock() / 1000)) : ""
     const texts = args.map((arg) => (typeof arg === "number" ? String(arg) : arg))
     return evaluate(redis, SCRIPTS[name], key, [time, ...texts]) as Promise<T>
   }
 
-  async function rowFrom(name: "create" | "advance" | "find", sid: string, args: (RedisArgument | number)[]) {
-    const [now, outcome, raw] = await run<Reply>(name, sessionKey(sid), args)
-    return { now, outcome: String(outcome), row: raw ? unpacked(sid, raw) : null }
+  async function rowFrom(name: RowScript, sid: string, args: (RedisArgument | number)[]) {
+    const [now, outcome, raw, before] = await run<Reply>(name, sessionKey(sid), args)
+    return { now, outcome: String(outcome), row: raw ? unpacked(sid, raw) : null, before }
   }
+
+  const find = (sid: string) => rowFrom("find", sid, [])
+
+  async function liveRows(sids: string[]): Promise<SessionRow[]> {
+    const found = await Promise.all(sids.map(find))
+    return found.flatMap(({ row, now }) => (row && isLive(row, now) ? [row] : []))
+  }
+
+  const dueIndex = createDueIndex(run, `${prefix}d:{due}`, find)
+  const scan = createScan(redis, prefix, liveRows)
 
   async function revokeHere(sid: string, reason: string, sub = ""): Promise<boolean> {
     return (await run<number>("revoke", sessionKey(sid), [reason, sub, channel, sid])) === 1
@@ -88,8 +105,8 @@ export function redisStore(
   }
 
   /** The entries may be of sessions that were never made, or are over: each is verified where it is used. */
-  async function sidsOf(sub: string): Promise<{ sids: string[]; now: number }> {
-    const [now, sids] = await run<[number, Buffer[]]>("listed", userKey(sub), [])
+  async function listed(key: string): Promise<{ sids: string[]; now: number }> {
+    const [now, sids] = await run<[number, Buffer[]]>("listed", key, [])
     return { sids: sids.map(String), now }
   }
 
@@ -98,12 +115,17 @@ export function redisStore(
 
     async create(session: NewSession) {
       const { sid, sub, cur, history, idleSeconds, absoluteSeconds, notAfter, grantRev } = session
-      // First the index, then the row: a crash between the two leaves an entry that leads nowhere, and never a session
+      const { idpIss, idpSid, grantDueSeconds } = session
+      // First the indexes, then the row: a crash between the two leaves an entry that leads nowhere, and never a session
       // that nobody can end by its user.
-      await run("enlist", userKey(sub), [absoluteSeconds, sid])
+      const owners = [userKey(sub), ...(idpSid === null ? [] : [providerKey(idpIss, idpSid)])]
+      await Promise.all([
+        ...owners.map((key) => run("enlist", key, [absoluteSeconds, sid])),
+        grantDueSeconds !== null && dueIndex.schedule(sid, grantDueSeconds, absoluteSeconds),
+      ])
       const { about, sealed } = packed(session)
       const line = [Buffer.from(history), Buffer.from(cur)]
-      const limits = [notAfter, idleSeconds, absoluteSeconds, grantRev]
+      const limits = [notAfter, idleSeconds, absoluteSeconds, grantRev, grantDueSeconds ?? ""]
       const { outcome, row, now } = await rowFrom("create", sid, [...limits, ...line, sub, about, sealed])
       if (!row) return { outcome: "late", now }
       return { outcome: outcome === "created" ? "created" : "exists", row, now }
@@ -119,29 +141,66 @@ export function redisStore(
     },
 
     async find(sid) {
-      const { row, now } = await rowFrom("find", sid, [])
+      const { row, now } = await find(sid)
       return { row, now }
     },
 
     revoke: (sid, reason) => revoke(sid, reason),
 
     async listByUser(sub) {
-      const { sids, now } = await sidsOf(sub)
-      const found = await Promise.all(sids.map((sid) => rowFrom("find", sid, [])))
-      const rows = found.flatMap(({ row, now }) => (row?.sub === sub && isLive(row, now) ? [row] : []))
+      const { sids, now } = await listed(userKey(sub))
+      const rows = (await liveRows(sids)).filter((row) => row.sub === sub)
       return { rows: rows.sort(newestFirst), now }
     },
 
     async revokeByUser(sub, reason, except) {
-      const { sids } = await sidsOf(sub)
+      const { sids } = await listed(userKey(sub))
       const theirs = sids.filter((sid) => sid !== except)
       const gone = await Promise.all(theirs.map((sid) => revoke(sid, reason, sub)))
       return theirs.filter((_, i) => gone[i])
     },
 
+    async revokeByProviderSession(idpIss, idpSid, reason) {
+      const { sids } = await listed(providerKey(idpIss, idpSid))
+      const theirs = (await liveRows(sids)).filter((row) => row.idpIss === idpIss && row.idpSid === idpSid)
+      const gone = await Promise.all(theirs.map(({ sid }) => revoke(sid, reason)))
+      return theirs.filter((_, i) => gone[i]).map(({ sid }) => sid)
+    },
+
+    async leaseGrant(sid, { rev, seconds }) {
+      const { outcome, row, now, before } = await rowFrom("lease", sid, [rev, seconds])
+      if (!row) return { outcome: "missing", now }
+      if (outcome !== "leased" || before === undefined) return { outcome: "refused", row, now }
+      return { outcome: "leased", row, before: stateOf(before), now }
+    },
+
+    async sealGrant({ sid, rev, lease, state, dueSeconds, grant, profile }) {
+      // As with create: the entry comes first. A seal that is refused leaves one that is too early, and is put right.
+      if (dueSeconds !== null) await dueIndex.schedule(sid, dueSeconds)
+      const given = `${grant ? "g" : ""}${profile ? "p" : ""}`
+      const values = [given, Buffer.from(grant ?? []), Buffer.from(profile ?? [])]
+      const fields = [rev, lease, codeOf(state), dueSeconds ?? "", ...values]
+      const { outcome, row, now } = await rowFrom("seal", sid, fields)
+      if (!row) return { outcome: "missing", now }
+      return { outcome: outcome === "sealed" ? "sealed" : "refused", row, now }
+    },
+
+    due: dueIndex.due,
+
+    async scan(from, limit) {
+      // Asked first: a cluster's client that has answered knows its servers.
+      const { now } = await find("")
+      return { ...(await scan(from, limit)), now }
+    },
+
     async claim(kind, key, value, ttlSeconds) {
       const [now, , taken] = await run<Reply>("claim", onceKey(kind, key), [value, ttlSeconds])
       return taken ? { outcome: "taken", value: String(taken), now } : { outcome: "claimed", now }
+    },
+
+    async peek(kind, key) {
+      const value = await run<Buffer | null>("peek", onceKey(kind, key), [])
+      return value === null ? null : String(value)
     },
 
     async settle(kind, key, expected, value) {
@@ -169,6 +228,12 @@ export function redisStore(
       return push.close()
     },
   }
+}
+
+/** The lengths keep two pairs apart that are one text together. Sixteen bytes do: what is listed is verified. */
+const hashOf = (...texts: string[]): string => {
+  const prefixed = texts.map((text) => `${Buffer.byteLength(text)}:${text}`)
+  return createHash("sha256").update(prefixed.join("")).digest("base64url").slice(0, 22)
 }
 
 const newestFirst = (a: SessionRow, b: SessionRow) => b.createdAt - a.createdAt

@@ -1,4 +1,4 @@
-import type { Advance, NewSession, SessionRow } from "./contract.js"
+import type { Advance, GrantState, NewSession, SealGrant, SessionRow } from "./contract.js"
 
 /** Seconds that a row stays findable after its absolute expiry, so that a late client hears why its session ended. */
 export const RETENTION = 86_400
@@ -14,7 +14,7 @@ export const rowDead = (row: SessionRow, now: number): boolean => now >= row.abs
 
 /** The row of a session that begins `now`. */
 export function newRow(session: NewSession, now: number): SessionRow {
-  const { idleSeconds, absoluteSeconds, notAfter: _, ...rest } = session
+  const { idleSeconds, absoluteSeconds, grantDueSeconds, notAfter: _, ...rest } = session
   const absoluteExpiresAt = now + absoluteSeconds
   return {
     ...rest,
@@ -25,8 +25,59 @@ export function newRow(session: NewSession, now: number): SessionRow {
     absoluteExpiresAt,
     revokedAt: null,
     revokedReason: null,
+    grantState: "ok",
+    grantDueAt: grantDueSeconds === null ? null : now + grantDueSeconds,
+    leaseNumber: 0,
+    leaseExpiresAt: 0,
   }
 }
+
+/** The row that has ended. Nobody can use what is sealed in there any more: no more is kept of it than its name. */
+export const ended = (row: SessionRow, reason: string, now: number): SessionRow => ({
+  ...row,
+  profile: new Uint8Array(),
+  grant: null,
+  grantDueAt: null,
+  revokedAt: now,
+  revokedReason: reason,
+})
+
+/** The intent, written before the provider is called (H2). */
+const INTENT: Partial<Record<GrantState, GrantState>> = {
+  ok: "uncertain",
+  refused: "uncertain",
+  uncertain: "retried",
+  retried: "retried",
+}
+
+/** The live row with its grant leased, or `null` where it cannot be. */
+export function leased(
+  row: SessionRow,
+  { rev, seconds }: { rev: number; seconds: number },
+  now: number,
+): SessionRow | null {
+  const grantState = INTENT[row.grantState]
+  if (row.grantRev !== rev || row.grant === null || now < row.leaseExpiresAt || !grantState) return null
+  return { ...row, grantState, leaseNumber: row.leaseNumber + 1, leaseExpiresAt: now + seconds }
+}
+
+/** The live row after its lease, or `null` where somebody else's has taken its place. */
+export function sealedAnew(row: SessionRow, seal: SealGrant, now: number): SessionRow | null {
+  const { rev, lease, state, dueSeconds, grant, profile } = seal
+  const fenced = row.leaseNumber !== lease && now < row.leaseExpiresAt
+  if (row.grantRev !== rev || fenced) return null
+  return {
+    ...row,
+    ...(grant && { grant: new Uint8Array(grant), grantRev: rev + 1 }),
+    ...(profile && { profile: new Uint8Array(profile) }),
+    grantState: state,
+    grantDueAt: dueSeconds === null ? null : now + dueSeconds,
+    leaseExpiresAt: 0,
+  }
+}
+
+export const isDue = (row: SessionRow, within: number, now: number): boolean =>
+  row.grantDueAt !== null && row.grantDueAt <= now + within && now >= row.leaseExpiresAt
 
 /** The row after the step, or `null` where its comparison fails. */
 export function advanced(row: SessionRow, step: Advance, now: number): SessionRow | null {

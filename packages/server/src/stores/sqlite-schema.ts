@@ -33,11 +33,17 @@ CREATE TABLE IF NOT EXISTS pkce_sessions (
   idp_sub TEXT NOT NULL,
   idp_sid TEXT,
   device TEXT NOT NULL,
+  grant_rev INTEGER NOT NULL,
+  grant_state TEXT NOT NULL,
+  grant_due_at INTEGER,
+  lease_number INTEGER NOT NULL,
+  lease_expires_at INTEGER NOT NULL,
   profile BLOB NOT NULL,
-  idp_grant BLOB,
-  grant_rev INTEGER NOT NULL
+  idp_grant BLOB
 ) STRICT;
 CREATE INDEX IF NOT EXISTS pkce_sessions_sub ON pkce_sessions (sub);
+CREATE INDEX IF NOT EXISTS pkce_sessions_idp ON pkce_sessions (idp_iss, idp_sid) WHERE idp_sid IS NOT NULL;
+CREATE INDEX IF NOT EXISTS pkce_sessions_due ON pkce_sessions (grant_due_at) WHERE grant_due_at IS NOT NULL;
 CREATE INDEX IF NOT EXISTS pkce_sessions_end ON pkce_sessions (absolute_expires_at);
 CREATE TABLE IF NOT EXISTS pkce_once (
   kind TEXT NOT NULL,

@@ -7,8 +7,9 @@ import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import Database from "libsql"
 import { afterEach, beforeEach, expect, test } from "vitest"
-import { created, newSession, stepOf } from "../testing/conformance/case.js"
+import { created, newSession, sealOf, stepOf } from "../testing/conformance/case.js"
 import { fromColumns, type SessionColumns } from "./columns.js"
+import type { GrantState } from "./contract.js"
 import { sqliteStore } from "./sqlite.js"
 import type { SqliteDatabase, SqliteValue } from "./sqlite-schema.js"
 
@@ -107,6 +108,70 @@ test("statements are prepared once", async () => {
   expect(prepared()).toBe(before)
 })
 
+test("leaseGrant tells the state that it took, also where another process moves it on meanwhile", async () => {
+  const other = sqliteStore(new Database(path))
+  const row = await created(other)
+  const real = new Database(path)
+  const moves: GrantState[] = ["refused", "retried"]
+  const database: SqliteDatabase = {
+    exec: (sql) => real.exec(sql),
+    prepare(sql) {
+      const statement = real.prepare(sql)
+      if (!sql.includes("lease_number + 1")) return statement
+      const get = (...values: SqliteValue[]) => {
+        const state = moves.shift()
+        // The stores of this driver work synchronously.
+        if (state) void other.sealGrant(sealOf(row, { state }))
+        return statement.get(...values)
+      }
+      return {
+        get,
+        all: (...values) => statement.all(...values),
+        run: (...values) => statement.run(...values),
+      }
+    },
+  }
+  const result = await sqliteStore(database).leaseGrant(row.sid, { rev: 0, seconds: 60 })
+  expect(result).toMatchObject({ outcome: "leased", before: "retried", row: { leaseNumber: 1 } })
+  expect(moves).toEqual([])
+})
+
+test("no lookup reads the whole table", () => {
+  const real = new Database(path)
+  const texts: string[] = []
+  sqliteStore({
+    exec: (sql) => real.exec(sql),
+    prepare(sql) {
+      texts.push(sql)
+      return real.prepare(sql)
+    },
+  })
+  const ours = texts.filter((sql) => /pkce_(sessions|once)/.test(sql))
+  expect(ours).toHaveLength(20)
+  const plans = ours.map((sql) =>
+    real
+      .prepare(`EXPLAIN QUERY PLAN ${sql.replace(/\?/g, "1")}`)
+      .all()
+      .map((step) => (step as { detail: string }).detail),
+  )
+  expect(plans.flat().filter((step) => /SCAN pkce|TEMP B-TREE/.test(step))).toEqual([
+    // The sessions of one user, which are few.
+    "USE TEMP B-TREE FOR ORDER BY",
+  ])
+})
+
+test("a grant that has expired unrefreshed is not looked at again", async () => {
+  let ms = 1_900_000_000_000
+  const database = new Database(path)
+  const store = sqliteStore(database, { now: () => ms })
+  for (let i = 0; i < 3; i++) await created(store, { grantDueSeconds: 10, idleSeconds: 20 })
+  const live = await created(store, { grantDueSeconds: 10 })
+  ms += 20_000
+  expect((await store.due(0, 10)).rows.map(({ sid }) => sid)).toEqual([live.sid])
+  const indexed = database.prepare("SELECT sid FROM pkce_sessions WHERE grant_due_at IS NOT NULL").all()
+  expect(indexed).toMatchObject([{ sid: live.sid }])
+})
+
 test("what has expired is swept while the store is used", async () => {
   let ms = 1_900_000_000_000
   const database = new Database(path)
@@ -138,6 +203,8 @@ test("a closed or locked database throws: it never looks like an empty one", asy
 
 test("a driver's own kinds of blob and number come out the same", () => {
   const columns = {
+    grant_due_at: null,
+    lease_expires_at: 9n,
     cur: Buffer.from([1, 2]),
     history: new Uint8Array([3]),
     profile: new Uint8Array([4]).buffer,
@@ -148,7 +215,7 @@ test("a driver's own kinds of blob and number come out the same", () => {
     gen: 7n,
     created_at: 8,
   } as unknown as SessionColumns)
-  expect(row).toMatchObject({ gen: 7, createdAt: 8, grant: null })
+  expect(row).toMatchObject({ gen: 7, createdAt: 8, grant: null, grantDueAt: null, leaseExpiresAt: 9 })
   expect([row.cur, row.history, row.profile]).toStrictEqual([[1, 2], [3], [4]].map((b) => Uint8Array.from(b)))
 })
 
@@ -158,6 +225,9 @@ test("G8: ids and values with SQL in them are only ever values", async () => {
   await created(store)
   expect((await store.find(sql)).row).toBeNull()
   expect(await store.revokeByUser(sql, sql)).toEqual([])
+  expect(await store.revokeByProviderSession(sql, sql, sql)).toEqual([])
+  expect((await store.leaseGrant(sql, { rev: 0, seconds: 1 })).outcome).toBe("missing")
+  expect((await store.scan(sql, 10)).next).toBeNull()
   await store.claim("code", sql, sql, 10)
   expect(await store.take("code", sql)).toBe(sql)
 })

@@ -8,6 +8,7 @@ export type {
   FakeGrant,
   FakeProvider,
   FakeProviderOptions,
+  FakeRefreshTokens,
   FakeRequest,
   FinishedLogin,
 } from "./provider-types.js"

@@ -6,12 +6,16 @@ export interface Presented {
   fields: URLSearchParams
 }
 
-/** The client that a token request proves to come from, or `null`. `audiences`: those that an assertion may name. */
+/**
+ * The client that a request proves to come from, or `null`. `audiences`: those that an assertion may name; `now` in
+ * seconds.
+ */
 export function authenticateClient(
   clients: readonly FakeClient[],
   methods: readonly string[],
   { authorization, fields }: Presented,
   audiences: readonly string[],
+  now: number,
 ): FakeClient | null {
   const find = (id: string | null) => clients.find((client) => client.clientId === id) ?? null
   const basic = /^Basic (.+)$/.exec(authorization ?? "")?.[1]
@@ -26,7 +30,7 @@ export function authenticateClient(
   }
   const client = find(fields.get("client_id"))
   if (assertion !== null)
-    return methods.includes("private_key_jwt") && client && proves(assertion, client, audiences)
+    return methods.includes("private_key_jwt") && client && proves(assertion, client, audiences, now)
       ? client
       : null
   if (secret !== null)
@@ -41,6 +45,7 @@ function proves(
   assertion: string,
   { clientId, publicKey }: FakeClient,
   audiences: readonly string[],
+  now: number,
 ): boolean {
   const [header = "", payload = "", signature = ""] = assertion.split(".")
   if (!publicKey) return false
@@ -49,7 +54,7 @@ function proves(
   if (!verify(digest, Buffer.from(`${header}.${payload}`), key, Buffer.from(signature, "base64url")))
     return false
   const claims = JSON.parse(Buffer.from(payload, "base64url").toString())
-  const fresh = claims.exp > Date.now() / 1000 && claims.exp < Date.now() / 1000 + 300
+  const fresh = claims.exp > now && claims.exp < now + 300
   return (
     claims.iss === clientId &&
     claims.sub === clientId &&

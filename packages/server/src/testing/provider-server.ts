@@ -17,10 +17,11 @@ export async function readBody(request: IncomingMessage): Promise<string> {
 
 const wait = (duration: number) => new Promise((resolve) => setTimeout(resolve, duration))
 
-/** Acts and answers, with the fault in between. */
+/** Acts and answers, with the fault in between. `now` in seconds. */
 export async function respond(
   response: ServerResponse,
   fault: EndpointFault | undefined,
+  now: number,
   act: () => FakeAnswer,
 ): Promise<void> {
   if (fault?.delay) await wait(fault.delay)
@@ -28,8 +29,13 @@ export async function respond(
   const answer = act()
   if (fault?.hangUp === "after") return void response.socket?.destroy()
   const json = fault?.json ? fault.json(answer.json ?? {}) : answer.json
-  const type = json === undefined ? {} : { "content-type": "application/json" }
-  response.writeHead(fault?.status ?? answer.status ?? 200, { ...type, ...answer.headers, ...fault?.headers })
+  const date = new Date(now * 1000).toUTCString()
+  const headers = { date, ...(json === undefined ? {} : { "content-type": "application/json" }) }
+  response.writeHead(fault?.status ?? answer.status ?? 200, {
+    ...headers,
+    ...answer.headers,
+    ...fault?.headers,
+  })
   response.end(fault?.raw ?? answer.raw ?? (json === undefined ? "" : JSON.stringify(json)))
 }
 

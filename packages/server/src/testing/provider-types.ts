@@ -1,7 +1,16 @@
 import type { KeyObject } from "node:crypto"
 import type { ProviderOptions } from "../config/options.js"
 
-export type FakeEndpoint = "discovery" | "jwks" | "authorize" | "token" | "userinfo" | "logout"
+/** `token` redeems codes; `refresh`, at the same address, is what it is called with `grant_type=refresh_token`. */
+export type FakeEndpoint =
+  | "discovery"
+  | "jwks"
+  | "authorize"
+  | "token"
+  | "refresh"
+  | "userinfo"
+  | "revocation"
+  | "logout"
 
 type Json = { [name: string]: unknown }
 
@@ -9,7 +18,10 @@ type Json = { [name: string]: unknown }
 export interface EndpointFault {
   /** Milliseconds before the answer. */
   delay?: number
-  /** Closes the connection: `before` the request is acted on, or `after` (the code is spent, the answer is lost). */
+  /**
+   * Closes the connection: `before` the request is acted on, or `after` (the code or refresh token is spent, the answer is
+   * lost).
+   */
   hangUp?: "before" | "after"
   status?: number
   headers?: Record<string, string>
@@ -30,7 +42,7 @@ export interface DraftToken {
 }
 
 export interface FakeFaults extends Partial<Record<FakeEndpoint, EndpointFault>> {
-  /** Edits each ID token before it is signed; a text that it returns is sent in its place. */
+  /** Edits each ID token, of a login or a refresh, before it is signed; a text that it returns is sent in its place. */
   idToken?: (draft: DraftToken) => unknown
 }
 
@@ -39,6 +51,20 @@ export interface FakeClient {
   clientSecret?: string
   /** For `private_key_jwt`: the public JWK. */
   publicKey?: Json
+}
+
+/** What becomes of a refresh token when it is used. */
+export interface FakeRefreshTokens {
+  /**
+   * - `none` (default): it stays good, and the answer has no other.
+   * - `strict`: the answer has its successor, and it is spent. A second use ends the whole grant, successor included, and is
+   *   answered `invalid_grant`.
+   * - `grace`: as `strict`, but for `graceSeconds` after its first use it gets the same successor again, with another access
+   *   token.
+   */
+  rotation?: "none" | "strict" | "grace"
+  /** Default 30. */
+  graceSeconds?: number
 }
 
 export interface FakeProviderOptions {
@@ -50,7 +76,11 @@ export interface FakeProviderOptions {
   authMethods?: string[]
   /** Signs ID tokens. Default `RS256`. */
   algorithm?: "RS256" | "ES256" | "EdDSA"
-  /** Added to the metadata; `undefined` takes a member away. */
+  /** Issues a refresh token at every login. Without it only logins with the scope `offline_access` get one. */
+  refreshTokens?: FakeRefreshTokens
+  /** Seconds, `expires_in` of the answers. Default 3600. */
+  accessTokenLifetime?: number
+  /** Added to the metadata, for instance `backchannel_logout_supported`; `undefined` takes a member away. */
   metadata?: Json
   /** Seconds since the epoch; for a clock of your own. */
   now?: () => number
@@ -65,13 +95,14 @@ export interface FakeGrant {
   nonce?: string
   /** Default: the first client. */
   clientId?: string
+  /** Space-separated. */
+  scope?: string
   /** Seconds since the epoch. */
   authTime?: number
   /** Further claims of the ID token and of userinfo. */
   claims?: Json
 }
 
-/** What an app sends to `POST /exchange` after a login. */
 /** What an app that has its callback sends to `/exchange`. */
 export interface FinishedLogin {
   code: string
@@ -106,10 +137,17 @@ export interface FakeProvider {
   issueCode(grant: FakeGrant): string
   /** A whole login without a browser: makes PKCE and nonce itself. */
   finishLogin(grant?: Partial<Omit<FakeGrant, "codeChallenge">>): FinishedLogin
+  /** Ends all that the user has granted so far: refresh and access tokens are refused, a new login is not. */
+  revokeUser(sub: string): void
   /** From now on a new key signs, and only it is published. */
   rotateKeys(): void
   /** Signs claims as an ID token would be, with the current key; the header may be changed. */
   sign(claims: Json, header?: Json): string
+  /**
+   * A logout token (OpenID Connect Back-Channel Logout 1.0 section 2.4) about `user`, good for two minutes. Claims and
+   * header may be changed; `undefined` takes one away.
+   */
+  logoutToken(claims?: Json, header?: Json): string
   /** The provider's part of the server's options, with one redirect URI. */
   options(): ProviderOptions & { clientId: string; redirectUris: string[]; allowLoopbackHttp: true }
   close(): Promise<void>

@@ -1,8 +1,9 @@
-import { createHash, randomBytes } from "node:crypto"
+import { randomBytes } from "node:crypto"
 import type { IncomingMessage, ServerResponse } from "node:http"
 import { authenticateClient } from "./provider-clients.js"
 import { makeKey, signCompact } from "./provider-keys.js"
 import { type FakeAnswer, listen, readBody, respond, shut } from "./provider-server.js"
+import { createFakeTokens, refuse, s256 } from "./provider-tokens.js"
 import type {
   DraftToken,
   EndpointFault,
@@ -14,13 +15,13 @@ import type {
 
 const METHODS = ["client_secret_basic", "client_secret_post", "private_key_jwt", "none"]
 const REDIRECT_URI = "com.example.app://callback"
+const LOGOUT_EVENT = "http://schemas.openid.net/event/backchannel-logout"
 const random = () => randomBytes(32).toString("base64url")
-const s256 = (text: string) => createHash("sha256").update(text).digest("base64url")
 
 /**
- * An OpenID Provider on a port of 127.0.0.1, for tests: discovery, JWKS, authorization without a page, token, userinfo
- * and logout. It checks the client, PKCE and the redirect URI as a real one does, counts its calls, and fails in
- * whatever way `faults` says.
+ * An OpenID Provider on a port of 127.0.0.1, for tests: discovery, JWKS, authorization without a page, token and refresh,
+ * userinfo, revocation, logout, and logout tokens. It checks the client, PKCE, the redirect URI and refresh tokens as a
+ * real one does, counts its calls, and fails in whatever way `faults` says. All of it goes by one clock, `now`.
  *
  * @example
  * ```ts
@@ -36,9 +37,8 @@ export async function startFakeProvider(options: FakeProviderOptions = {}): Prom
   const now = () => Math.floor(options.now ? options.now() : Date.now() / 1000)
   const clients = options.clients ?? [{ clientId: "test-client", clientSecret: `test-secret-${random()}` }]
   const [{ clientId, clientSecret = "" } = { clientId: "" }] = clients
-  const codes = new Map<string, FakeGrant>()
-  const users = new Map<string, { [claim: string]: unknown }>()
   let key = makeKey(algorithm, true)
+  const tokens = createFakeTokens({ ...options, now, idToken })
 
   const { server, origin } = await listen(serve)
   const issuer = `${origin}${issuerPath}`
@@ -51,6 +51,7 @@ export async function startFakeProvider(options: FakeProviderOptions = {}): Prom
     token_endpoint: tokenEndpoint,
     jwks_uri: `${base}/.well-known/jwks.json`,
     userinfo_endpoint: `${base}/userinfo`,
+    revocation_endpoint: `${base}/oauth/revoke`,
     end_session_endpoint: `${base}/logout`,
     response_types_supported: ["code"],
     subject_types_supported: ["public"],
@@ -66,6 +67,7 @@ export async function startFakeProvider(options: FakeProviderOptions = {}): Prom
     [`GET ${basePath}/.well-known/jwks.json`]: "jwks",
     [`GET ${basePath}/authorize`]: "authorize",
     [`POST ${basePath}/oauth/token`]: "token",
+    [`POST ${basePath}/oauth/revoke`]: "revocation",
     [`GET ${basePath}/userinfo`]: "userinfo",
     [`GET ${basePath}/logout`]: "logout",
   }
@@ -74,11 +76,16 @@ export async function startFakeProvider(options: FakeProviderOptions = {}): Prom
     discovery: () => ({ json: metadata }),
     jwks: () => ({ json: { keys: [key.publicJwk] } }),
     authorize,
-    token: (request, _, body) => token(request.headers.authorization, new URLSearchParams(body)),
-    userinfo(request) {
-      const user = users.get(/^Bearer (.+)$/.exec(request.headers.authorization ?? "")?.[1] ?? "")
-      return user ? { json: user } : { status: 401, json: { error: "invalid_token" } }
-    },
+    token: (request, _, body) =>
+      forClient(request, body, (fields, client) =>
+        fields.get("grant_type") === "authorization_code"
+          ? tokens.redeem(fields, client, clientId)
+          : refuse("unsupported_grant_type"),
+      ),
+    refresh: (request, _, body) => forClient(request, body, tokens.refresh),
+    revocation: (request, _, body) => forClient(request, body, tokens.revoke),
+    userinfo: (request) =>
+      tokens.userinfo(/^Bearer (.+)$/.exec(request.headers.authorization ?? "")?.[1] ?? ""),
     logout(_, url) {
       const back = url.searchParams.get("post_logout_redirect_uri")
       if (!back) return { raw: "signed out" }
@@ -96,11 +103,13 @@ export async function startFakeProvider(options: FakeProviderOptions = {}): Prom
       return { status: 400, json: { error: "invalid_request" } }
     const { sub, ...claims } = fake.user
     const nonce = searchParams.get("nonce")
-    const code = issueCode({
+    const scope = searchParams.get("scope")
+    const code = tokens.issueCode({
       clientId: asked("client_id"),
       redirectUri: asked("redirect_uri"),
       codeChallenge: asked("code_challenge"),
       ...(nonce === null ? {} : { nonce }),
+      ...(scope === null ? {} : { scope }),
       sub,
       claims,
     })
@@ -110,33 +119,27 @@ export async function startFakeProvider(options: FakeProviderOptions = {}): Prom
     return { status: 302, headers: { location: location.href } }
   }
 
-  function token(authorization: string | undefined, fields: URLSearchParams): FakeAnswer {
-    const refuse = (error: string, status = 400): FakeAnswer => ({ status, json: { error } })
-    const client = authenticateClient(clients, authMethods, { authorization, fields }, [
-      issuer,
-      tokenEndpoint,
-    ])
-    if (!client) return refuse("invalid_client", 401)
-    if (fields.get("grant_type") !== "authorization_code") return refuse("unsupported_grant_type")
-    const code = fields.get("code") ?? ""
-    const grant = codes.get(code)
-    // A code is spent by its first use, also by a wrong one (RFC 6749 section 4.1.2).
-    codes.delete(code)
-    const matches =
-      grant?.redirectUri === fields.get("redirect_uri") &&
-      grant?.codeChallenge === s256(fields.get("code_verifier") ?? "") &&
-      (grant?.clientId ?? clientId) === client.clientId
-    if (!grant || !matches) return refuse("invalid_grant")
-    const { sub = "user-1", nonce, authTime, claims = {} } = grant
-    const accessToken = `at-${random()}`
-    users.set(accessToken, { ...claims, sub })
+  /** Acts for the client that the request proves to come from. */
+  function forClient(
+    { headers: { authorization } }: IncomingMessage,
+    body: string,
+    act: (fields: URLSearchParams, clientId: string) => FakeAnswer,
+  ): FakeAnswer {
+    const fields = new URLSearchParams(body)
+    const audiences = [issuer, tokenEndpoint]
+    const client = authenticateClient(clients, authMethods, { authorization, fields }, audiences, now())
+    return client ? act(fields, client.clientId) : refuse("invalid_client", 401)
+  }
+
+  function idToken(grant: FakeGrant & { sub: string; clientId: string }): string {
+    const { sub, nonce, authTime, claims = {} } = grant
     const draft: DraftToken = {
       header: { alg: algorithm, kid: key.kid, typ: "JWT" },
       claims: {
         ...claims,
         iss: issuer,
         sub,
-        aud: client.clientId,
+        aud: grant.clientId,
         iat: now(),
         exp: now() + 3600,
         ...(nonce === undefined ? {} : { nonce }),
@@ -145,16 +148,11 @@ export async function startFakeProvider(options: FakeProviderOptions = {}): Prom
       key: key.privateKey,
     }
     const edited = fake.faults.idToken?.(draft)
-    const idToken = typeof edited === "string" ? edited : signCompact(draft.header, draft.claims, draft.key)
-    const answer = { access_token: accessToken, token_type: "Bearer", expires_in: 3600, id_token: idToken }
-    return { headers: { "cache-control": "no-store" }, json: answer }
+    return typeof edited === "string" ? edited : signCompact(draft.header, draft.claims, draft.key)
   }
 
-  function issueCode(grant: FakeGrant): string {
-    const code = `code-${random()}`
-    codes.set(code, grant)
-    return code
-  }
+  const sign: FakeProvider["sign"] = (claims, header) =>
+    signCompact({ alg: algorithm, kid: key.kid, typ: "JWT", ...header }, claims, key.privateKey)
 
   function faultOf(endpoint: FakeEndpoint): EndpointFault | undefined {
     const fault = fake.faults[endpoint]
@@ -166,11 +164,13 @@ export async function startFakeProvider(options: FakeProviderOptions = {}): Prom
     const { method = "", url: target = "/", headers } = request
     const url = new URL(target, origin)
     const body = await readBody(request)
-    const endpoint = routes[`${method} ${url.pathname}`]
-    if (!endpoint) return respond(response, undefined, () => ({ status: 404 }))
+    const route = routes[`${method} ${url.pathname}`]
+    if (!route) return respond(response, undefined, now(), () => ({ status: 404 }))
+    const refreshes = new URLSearchParams(body).get("grant_type") === "refresh_token"
+    const endpoint = route === "token" && refreshes ? "refresh" : route
     fake.calls[endpoint]++
     fake.requests.push({ endpoint, method, url: target, headers, body })
-    await respond(response, faultOf(endpoint), () => endpoints[endpoint](request, url, body))
+    await respond(response, faultOf(endpoint), now(), () => endpoints[endpoint](request, url, body))
   }
 
   const fake: FakeProvider = {
@@ -179,22 +179,38 @@ export async function startFakeProvider(options: FakeProviderOptions = {}): Prom
     clientId,
     clientSecret,
     faults: {},
-    calls: { discovery: 0, jwks: 0, authorize: 0, token: 0, userinfo: 0, logout: 0 },
+    calls: {
+      discovery: 0,
+      jwks: 0,
+      authorize: 0,
+      token: 0,
+      refresh: 0,
+      userinfo: 0,
+      revocation: 0,
+      logout: 0,
+    },
     requests: [],
     user: { sub: "user-1", name: "Ada Example", email: "ada@example.com" },
-    issueCode,
+    issueCode: tokens.issueCode,
     finishLogin(grant = {}) {
       const verifier = random()
       const nonce = grant.nonce ?? random()
       const redirectUri = grant.redirectUri ?? REDIRECT_URI
-      const code = issueCode({ ...grant, redirectUri, nonce, codeChallenge: s256(verifier) })
+      const code = tokens.issueCode({ ...grant, redirectUri, nonce, codeChallenge: s256(verifier) })
       return { code, code_verifier: verifier, redirect_uri: redirectUri, nonce, iss: issuer }
     },
+    revokeUser: tokens.revokeUser,
     rotateKeys() {
       key = makeKey(algorithm)
     },
-    sign: (claims, header) =>
-      signCompact({ alg: algorithm, kid: key.kid, typ: "JWT", ...header }, claims, key.privateKey),
+    sign,
+    logoutToken(claims, header) {
+      const { sub } = fake.user
+      const times = { iat: now(), exp: now() + 120 }
+      const events = { [LOGOUT_EVENT]: {} }
+      const standard = { iss: issuer, sub, aud: clientId, ...times, jti: random(), events }
+      return sign({ ...standard, ...claims }, { typ: "logout+jwt", ...header })
+    },
     options: () => ({
       issuer,
       clientId,

@@ -1,12 +1,11 @@
 import { expect, test } from "vitest"
-import type { SessionRow, Store } from "../stores/contract.js"
+import type { SessionRow } from "../stores/contract.js"
 import { memoryStore } from "../stores/memory.js"
+import { type BrokenStores, failures, turn } from "./store-conformance.fixture.js"
 import { storeConformance } from "./store-conformance.js"
 
-const turn = () => new Promise((resolve) => setImmediate(resolve))
-
-/** Stores as people really break them. Each must fail the kit, and fail it for its own fault. */
-const broken: Record<string, { fault: (good: Store) => Partial<Store>; caught: RegExp }> = {
+/** Each must fail the kit, and fail it for its own fault. */
+const broken: BrokenStores = {
   "advance reads, then writes": {
     fault(good) {
       const overwritten = new Map<string, SessionRow>()
@@ -136,6 +135,35 @@ const broken: Record<string, { fault: (good: Store) => Partial<Store>; caught: R
     }),
     caught: /50 takes that race/,
   },
+  "peek takes": {
+    fault: (good) => ({ peek: (kind, key) => good.take(kind, key) }),
+    caught: /leaves it there/,
+  },
+  "peek looks through all kinds": {
+    fault: (good) => ({
+      async peek(_, key) {
+        for (const kind of ["code", "ticket", "handoff", "login", "jti", "logout"] as const) {
+          const value = await good.peek(kind, key)
+          if (value !== null) return value
+        }
+        return null
+      },
+    }),
+    caught: /key spaces of their own/,
+  },
+  "peek shows what is over": {
+    fault(good) {
+      const seen = new Map<string, string>()
+      return {
+        async peek(kind, key) {
+          const value = await good.peek(kind, key)
+          if (value !== null) seen.set(key, value)
+          return value ?? (kind === "handoff" ? (seen.get(key) ?? null) : null)
+        },
+      }
+    },
+    caught: /ends with its time/,
+  },
   "sweep deletes whatever it finds": {
     fault(good) {
       const swept = new Set<string>()
@@ -152,25 +180,6 @@ const broken: Record<string, { fault: (good: Store) => Partial<Store>; caught: R
     },
     caught: /sweep deletes/,
   },
-}
-
-async function failures(fault: (good: Store) => Partial<Store>): Promise<string[]> {
-  const cases = storeConformance(async () => {
-    let ms = 1_900_000_000_000
-    const good = memoryStore({ now: () => ms })
-    const advanceClock = (seconds: number) => {
-      ms += seconds * 1000
-    }
-    return { store: { ...good, ...fault(good) }, advanceClock }
-  })
-  const failed: string[] = []
-  for (const { name, run } of cases) {
-    await run().catch((error: unknown) => {
-      expect(error).toBeInstanceOf(Error)
-      failed.push(name)
-    })
-  }
-  return failed
 }
 
 test("a sound store fails nothing", async () => {

@@ -1,7 +1,13 @@
 import type { Store } from "../stores/contract.js"
+import { endCases } from "./conformance/ends.js"
+import { grantCases } from "./conformance/grants.js"
+import { leaseCases } from "./conformance/leases.js"
 import { lineCases } from "./conformance/line.js"
 import { onceCases } from "./conformance/once.js"
 import { sessionCases } from "./conformance/sessions.js"
+import { walkCases } from "./conformance/walks.js"
+
+const CASES = [sessionCases, endCases, lineCases, leaseCases, grantCases, walkCases, onceCases].flat()
 
 /** An empty store for one case. */
 export interface ConformanceSubject {
@@ -22,7 +28,8 @@ export interface ConformanceCase {
 
 /**
  * The conformance kit: what a store must do for a session to be safe on it, as cases for any test runner. Each case opens
- * a store of its own; the stores may share one database as long as the ids in it do not matter (the kit draws fresh ones).
+ * a store of its own; the stores may share one database as long as the ids in it do not matter (the kit draws fresh ones)
+ * and fewer than 10,000 grants are due in it.
  *
  * @param open Makes a store, with `advanceClock` where its clock can be moved.
  * @example
@@ -34,7 +41,7 @@ export interface ConformanceCase {
  * ```
  */
 export function storeConformance(open: () => Promise<ConformanceSubject>): ConformanceCase[] {
-  return [...sessionCases, ...lineCases, ...onceCases].map(({ name, needsClock = false, check }) => ({
+  return CASES.map(({ name, needsClock = false, check }) => ({
     name,
     needsClock,
     async run() {

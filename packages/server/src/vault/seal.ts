@@ -1,27 +1,21 @@
 import { decrypt, encrypt, equal, hkdf, randomBytes, sha256 } from "#crypto"
 import { PkceError } from "../errors.js"
-import { concat } from "../runtime/bytes.js"
 import { lengthPrefixed } from "./fields.js"
+import { createSealKeys, type KeyName, type SealKeysOptions } from "./seal-keys.js"
+import { BLOCK, COMMITMENT, joinParts, NONCE, SALT, takeParts, versionOf } from "./sealed-value.js"
 import type { KeyRing, SealContext, Vault } from "./types.js"
-
-const VERSION = 1
-const SALT = 16
-const COMMITMENT = 16
-const NONCE = 12
-const TAG = 16
-const BLOCK = 256
 
 const utf8 = new TextEncoder()
 const text = new TextDecoder("utf-8", { fatal: true })
 
 /**
  * Seals JSON values for the store. A sealed value is
- * `0x01 ‖ length of kid ‖ kid ‖ salt (16) ‖ commitment (16) ‖ nonce (12) ‖ AES-256-GCM ciphertext ‖ tag (16)`.
+ * `version ‖ length of id ‖ id ‖ salt (16) ‖ commitment (16) ‖ nonce (12) ‖ AES-256-GCM ciphertext ‖ tag (16)`.
  *
- * Every seal has a key of its own, HKDF-SHA-256 of the ring's key over a fresh salt, so that no key ever meets the limits
- * of GCM (NIST SP 800-38D). The commitment comes from the same derivation and is compared before anything is decrypted:
- * GCM alone does not bind a ciphertext to one key. The context is bound as additional data, so a value opens only in the
- * row, revision and purpose that it was sealed for.
+ * Every seal has a key of its own, HKDF-SHA-256 of the key over a fresh salt, so that no key ever meets the limits of GCM
+ * (NIST SP 800-38D). The commitment comes from the same derivation and is compared before anything is decrypted: GCM alone
+ * does not bind a ciphertext to one key. The context is bound as additional data, so a value opens only in the row, revision
+ * and purpose that it was sealed for.
  *
  * @example
  * ```ts
@@ -30,34 +24,33 @@ const text = new TextDecoder("utf-8", { fatal: true })
  * await vault.open(await vault.seal({ name: "Ada" }, context), context)
  * ```
  */
-export function createVault(ring: KeyRing): Vault {
-  async function keysFor(kid: string, salt: Uint8Array, purpose: SealContext["purpose"]) {
-    const okm = await hkdf(await ring.bytes(kid, "seal"), salt, `pkce/v1/seal/${purpose}`, 64)
-    return { key: okm.subarray(0, 32), commitment: okm.subarray(32, 32 + COMMITMENT) }
-  }
+export function createVault(ring: KeyRing, options: SealKeysOptions = {}): Vault {
+  const keys = createSealKeys(ring, options)
 
   return {
+    async ready() {
+      await keys.current()
+    },
+
     async seal(value, context) {
-      const kid = await ring.active()
+      const { key: master, ...name } = await keys.current()
       const salt = randomBytes(SALT)
       const nonce = randomBytes(NONCE)
-      const { key, commitment } = await keysFor(kid, salt, context.purpose)
-      const sealed = await encrypt(key, nonce, padded(value), await associated(kid, context))
-      const id = utf8.encode(kid)
-      return concat([Uint8Array.of(VERSION, id.length), id, salt, commitment, nonce, sealed])
+      const { key, commitment } = await derive(master, salt, context.purpose)
+      const ciphertext = await encrypt(key, nonce, padded(value), await associated(name, context))
+      return joinParts({ name, salt, commitment, nonce, ciphertext })
     },
 
     async open(sealed, context) {
-      const parts = take(sealed)
+      const parts = takeParts(sealed)
       if (!parts) throw unreadable()
-      // G6: a key that this process lacks is its own fault; the row must survive it.
-      const state = await ring.state(parts.kid)
-      if (state === "unknown") throw new PkceError("unavailable", { reason: "keyring_missing" })
-      if (state === "retired") throw unreadable()
+      const master = await keys.find(parts.name)
+      if (master === "retired") throw unreadable("key_retired")
 
-      const { key, commitment } = await keysFor(parts.kid, parts.salt, context.purpose)
+      const { key, commitment } = await derive(master, parts.salt, context.purpose)
       if (!equal(commitment, parts.commitment)) throw unreadable()
-      const plain = await decrypt(key, parts.nonce, parts.ciphertext, await associated(parts.kid, context))
+      const aad = await associated(parts.name, context)
+      const plain = await decrypt(key, parts.nonce, parts.ciphertext, aad)
       if (!plain) throw unreadable()
       try {
         return JSON.parse(text.decode(plain)) as unknown
@@ -65,16 +58,33 @@ export function createVault(ring: KeyRing): Vault {
         throw unreadable()
       }
     },
+
+    sealedWith(sealed) {
+      const parts = takeParts(sealed)
+      return parts && keys.label(parts.name)
+    },
+
+    async isOld(sealed) {
+      const parts = takeParts(sealed)
+      return parts !== null && keys.isOld(parts.name)
+    },
   }
 }
 
-const unreadable = () => new PkceError("provider_grant_unreadable")
+const unreadable = (reason?: "key_retired") =>
+  new PkceError("provider_grant_unreadable", reason === undefined ? {} : { reason })
 
-async function associated(kid: string, context: SealContext): Promise<Uint8Array> {
+async function derive(master: Uint8Array, salt: Uint8Array, purpose: SealContext["purpose"]) {
+  const okm = await hkdf(master, salt, `pkce/v1/seal/${purpose}`, 64)
+  return { key: okm.subarray(0, 32), commitment: okm.subarray(32, 32 + COMMITMENT) }
+}
+
+async function associated(name: KeyName, context: SealContext): Promise<Uint8Array> {
   const { purpose, issuer, subject, sid, rev } = context
+  const version = String(versionOf(name))
   const tenant = ""
   const hashed = await sha256(utf8.encode(subject))
-  return lengthPrefixed("pkce", String(VERSION), kid, purpose, tenant, issuer, hashed, sid, String(rev))
+  return lengthPrefixed("pkce", version, name.id, purpose, tenant, issuer, hashed, sid, String(rev))
 }
 
 /** Spaces behind JSON mean nothing to its parser, so they hide the length without a format of their own. */
@@ -83,18 +93,4 @@ function padded(value: unknown): Uint8Array {
   const plain = new Uint8Array(Math.ceil(json.length / BLOCK) * BLOCK).fill(0x20)
   plain.set(json)
   return plain
-}
-
-function take(sealed: Uint8Array) {
-  const head = 2 + (sealed[1] ?? 0)
-  // G2: every length is fixed or checked here; none is taken from the data further down.
-  if (sealed[0] !== VERSION || sealed.length < head + SALT + COMMITMENT + NONCE + TAG + BLOCK) return null
-  const from = (start: number, length: number) => sealed.subarray(start, start + length)
-  return {
-    kid: String.fromCharCode(...from(2, head - 2)),
-    salt: from(head, SALT),
-    commitment: from(head + SALT, COMMITMENT),
-    nonce: from(head + SALT + COMMITMENT, NONCE),
-    ciphertext: sealed.subarray(head + SALT + COMMITMENT + NONCE),
-  }
 }

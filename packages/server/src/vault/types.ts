@@ -43,7 +43,21 @@ export interface SealContext {
 }
 
 export interface Vault {
+  /**
+   * Resolves once a key to seal with is at hand. To be awaited before anything is fetched that is there only once, such as
+   * the tokens of a code: what cannot be sealed would be lost. Throws `PkceError("unavailable")`.
+   */
+  ready(): Promise<void>
+  /** Throws `PkceError("unavailable")` where there is no key to seal with. */
   seal(value: unknown, context: SealContext): Promise<Uint8Array>
-  /** The value. Throws `PkceError("provider_grant_unreadable")` for anything that does not open, one error for all causes. */
+  /**
+   * The value. Throws `PkceError("provider_grant_unreadable")` for anything that does not open, one error for all causes
+   * but one: `reason` is `key_retired` where the team has given the key up. A key that cannot be had now is an outage of
+   * ours: `PkceError("unavailable")`, and an event.
+   */
   open(sealed: Uint8Array, context: SealContext): Promise<unknown>
+  /** The name of the key that a value is sealed with; `null` for what is no sealed value. */
+  sealedWith(sealed: Uint8Array): string | null
+  /** Whether a newer key seals by now, so that the value is to be sealed anew while its key still is there. */
+  isOld(sealed: Uint8Array): Promise<boolean>
 }

@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync } from "node:fs"
 import { join } from "node:path"
 import { createInterface } from "node:readline"
 import { fileURLToPath } from "node:url"
-import { build } from "esbuild"
+import { bundleWorker } from "../support/bundle-worker.js"
 import type { Task } from "./worker.js"
 
 const here = (path: string) => fileURLToPath(new URL(path, import.meta.url))
@@ -29,7 +29,7 @@ export interface Fleet {
 export async function startFleet(size: number, task: Task): Promise<Fleet> {
   const folder = mkdtempSync(here("../../../../node_modules/.chaos-"))
   const script = join(folder, "worker.cjs")
-  await bundle(script)
+  await bundleWorker(here("./worker.ts"), script)
   const workers = new Set<Worker>()
   const said: Fleet["said"] = { step: 0, repeat: 0, forward: 0, alarm: 0 }
   let over = false
@@ -72,19 +72,3 @@ export async function startFleet(size: number, task: Task): Promise<Fleet> {
     },
   }
 }
-
-const bundle = (outfile: string) =>
-  build({
-    entryPoints: [here("./worker.ts")],
-    outfile,
-    bundle: true,
-    platform: "node",
-    format: "cjs",
-    target: "node20",
-    external: ["libsql", "pg", "ioredis"],
-    alias: {
-      "#crypto": here("../../src/runtime/crypto.node.ts"),
-      "#http": here("../../src/runtime/http.node.ts"),
-    },
-    logLevel: "silent",
-  })

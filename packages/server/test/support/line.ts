@@ -64,7 +64,7 @@ export function createRig(options: RigOptions = {}) {
       store: guardStore(store, emit),
       emit,
       idleSeconds: options.idleSeconds ?? 30 * DAY,
-      onReuse: options.onReuse ?? ((reuse) => reuses.push(reuse)),
+      onReuse: options.onReuse ?? (({ row: _, ...reuse }) => reuses.push(reuse)),
     })
     return { ring, line }
   }
@@ -109,6 +109,7 @@ export const newRow = (sid: string) => ({
   profile: new Uint8Array(),
   grant: null,
   grantRev: 0,
+  grantDueSeconds: null,
   idleSeconds: 30 * DAY,
   absoluteSeconds: 90 * DAY,
   notAfter: Number.MAX_SAFE_INTEGER,

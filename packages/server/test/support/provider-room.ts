@@ -26,6 +26,7 @@ export function providerEntry(entry: Partial<ProviderConfig> & { issuer: string 
     fetchUserinfo: false,
     nonceOptional: false,
     maxSkew: 60,
+    revokeTokens: true,
     allowedEndpointHosts: null,
     ...entry,
   }

@@ -8,6 +8,7 @@ import { createSessionTokens } from "../../session/tokens.js"
 import type { Store } from "../../stores/contract.js"
 import { memoryStore } from "../../stores/memory.js"
 import { createKeyRing } from "../../vault/keyring.js"
+import { createProviderGrants } from "../../vault/provider-grants.js"
 import { createVault } from "../../vault/seal.js"
 import type { Rooms } from "../rooms.js"
 import { createExchange } from "./exchange.js"
@@ -27,6 +28,7 @@ const identity = (): Identity => ({
   issuer: "https://idp.example/",
   subject: "u1",
   idpSid: null,
+  issuedAt: 0,
   profile: { email: "a@example.com" },
   tokens: { access_token: "at", token_type: "Bearer", id_token: "a.b.c" },
 })
@@ -39,11 +41,13 @@ let calls: string[]
 let redeem: () => Promise<Identity>
 let events: PkceEventInput[]
 let rooms: Rooms
+let announcesLogout: boolean
 
 beforeEach(() => {
   storeTime = processTime = 1_800_000_000
   calls = []
   events = []
+  announcesLogout = false
   redeem = async () => identity()
   const inner = memoryStore({ now: () => storeTime * 1000 })
   store = new Proxy(inner, {
@@ -70,13 +74,27 @@ beforeEach(() => {
       calls.push("redeem")
       return redeem()
     },
+    refresh: () => Promise.reject(new Error("not used")),
+    userinfo: () => Promise.reject(new Error("not used")),
+    revoke: async () => undefined,
+    verifyLogoutToken: () => Promise.reject(new Error("not used")),
+    announcesLogout: async () => announcesLogout,
     logoutUrl: async () => null,
   }
+  const providers = { list: [provider], get: () => provider }
+  const vault = createVault(ring)
+  const endSession = (sid: string, reason: string) => store.revoke(sid, reason)
   rooms = {
     config: { session } as Rooms["config"],
-    providers: { list: [provider], get: () => provider },
+    providers,
     ring,
-    vault: createVault(ring),
+    vault,
+    grants: createProviderGrants({
+      ...{ store, vault, providers, emit, endSession, onProviderGrantRevoked: "keep" },
+      now: () => processTime,
+      pause: async () => undefined,
+    }),
+    endSession,
     tokens: createSessionTokens({ session, ring, now: () => storeTime }),
     line: createSessionLine({ ring, store, emit, idleSeconds: 3600, onReuse: () => undefined }),
     store,

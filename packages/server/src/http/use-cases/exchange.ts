@@ -4,10 +4,12 @@ import { PkceError, ProviderError } from "../../errors.js"
 import type { Identity, Provider } from "../../provider/types.js"
 import { subjectOf } from "../../session/subject.js"
 import type { NewSession, SessionRow } from "../../stores/contract.js"
+import { dueSeconds, grantContext, profileContext, type SealedTokens } from "../../vault/provider-tokens.js"
 import type { Rooms } from "../rooms.js"
 import type { exchangeRequest, Parsed } from "../schemas.js"
+import { endedMeanwhile, type LoginAtProvider } from "./backchannel-logout.js"
 import { type CodeClaim, createCodeClaims, type Identifying } from "./code-claim.js"
-import { grantContext, grantOf, openProfile, profileContext } from "./grant.js"
+import { grantOf, openProfile } from "./grant.js"
 
 export type Exchange = Parsed<typeof exchangeRequest>
 
@@ -55,6 +57,8 @@ export function createExchange(rooms: Rooms, pause: (milliseconds: number) => Pr
       input.iss,
       input.session_challenge,
     ]
+    // What cannot be sealed must not be fetched: the code would be spent for nothing.
+    await vault.ready()
     for (const milliseconds of [...PAUSES, null]) {
       const claimed = await claimCode(input.code, identifying)
       if (claimed.outcome === "replay") throw new PkceError("login_failed", { reason: "code_replay" })
@@ -89,6 +93,7 @@ export function createExchange(rooms: Rooms, pause: (milliseconds: number) => Pr
     // Our own create, whose acknowledgement a driver lost and asked for again.
     if (created.outcome === "exists") return repeat(input, claim.kid, created.row, created.now)
     const { row, now } = created
+    await refuseIfEnded(row, identity)
     emit({ type: "auth.exchange.succeeded", provider: provider.id, session_id: row.sid, sub: row.sub })
     const { profile } = identity
     return grantOf(rooms, { row, now, refreshToken: session.refreshToken, withSessionToken: true, profile })
@@ -98,6 +103,7 @@ export function createExchange(rooms: Rooms, pause: (milliseconds: number) => Pr
     const { sid, kid } = claim
     const { issuer: idpIss, subject: idpSub } = identity
     const bound = { sid, idpIss, idpSub, grantRev: 0 }
+    const tokens: SealedTokens = { ...identity.tokens, obtained_at: rooms.now() }
     const challenge = input.session_challenge
     const begun =
       challenge === undefined
@@ -113,19 +119,29 @@ export function createExchange(rooms: Rooms, pause: (milliseconds: number) => Pr
       idpSid: identity.idpSid,
       device: JSON.stringify(input.device ?? {}),
       profile: await vault.seal(identity.profile, profileContext(bound)),
-      grant: await vault.seal(identity.tokens, grantContext(bound)),
+      grant: await vault.seal(tokens, grantContext(bound)),
       // A session that cannot be refreshed ends with its one token.
       idleSeconds: begun ? idleLifetime : tokenLifetime,
       absoluteSeconds: begun ? absoluteLifetime : tokenLifetime,
+      grantDueSeconds: begun ? dueSeconds(tokens, rooms.now()) : null,
       notAfter: claim.deadline,
     }
     return { row, refreshToken: begun?.refreshToken ?? null }
+  }
+
+  /** I10: a logout that the provider announced while the login was being saved found no row to end. */
+  async function refuseIfEnded(row: SessionRow, login: LoginAtProvider): Promise<void> {
+    if (!(await endedMeanwhile(rooms, row.provider, login))) return
+    await rooms.endSession(row.sid, "backchannel_logout")
+    throw new PkceError("login_failed", { reason: "ended_at_provider" })
   }
 
   /** C3: the same session again, as long as nothing has happened to it since. */
   async function repeat(input: Exchange, kid: string, row: SessionRow, now: number): Promise<Grant> {
     const over = row.revokedAt !== null || now >= row.absoluteExpiresAt || now >= row.idleExpiresAt
     if (over) throw interrupted("session_moved_on")
+    // The process that made the row may have died before it looked.
+    await refuseIfEnded(row, { issuer: row.idpIss, subject: row.idpSub, idpSid: row.idpSid, issuedAt: null })
     const age = now - row.createdAt
     const withSessionToken = age >= 0 && age <= REPEAT_WINDOW
     let refreshToken: string | null = null

@@ -1,27 +1,9 @@
 import type { Grant, UserInfo } from "@pkce/protocol"
 import type { SessionRow } from "../../stores/contract.js"
-import type { SealContext } from "../../vault/types.js"
+import { profileContext } from "../../vault/provider-tokens.js"
 import type { Rooms } from "../rooms.js"
 
 type Profile = Record<string, unknown>
-
-/** What the profile of a session is sealed to: it opens in no other row (G3). */
-export const profileContext = (row: Pick<SessionRow, "idpIss" | "idpSub" | "sid">): SealContext => ({
-  purpose: "profile",
-  issuer: row.idpIss,
-  subject: row.idpSub,
-  sid: row.sid,
-  rev: 0,
-})
-
-/** The same for the provider's tokens; their revision is bound in, so that an old blob cannot come back (G4). */
-export const grantContext = (
-  row: Pick<SessionRow, "idpIss" | "idpSub" | "sid" | "grantRev">,
-): SealContext => ({
-  ...profileContext(row),
-  purpose: "idp-tokens",
-  rev: row.grantRev,
-})
 
 export async function openProfile({ vault }: Rooms, row: SessionRow): Promise<Profile> {
   return (await vault.open(row.profile, profileContext(row))) as Profile

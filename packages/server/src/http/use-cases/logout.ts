@@ -1,8 +1,7 @@
 import { fromBase64url, type LogoutAnswer, type LogoutRequest, toBase64url } from "@pkce/protocol"
 import { hmac } from "#crypto"
 import { PkceError } from "../../errors.js"
-import type { Provider, ProviderTokens } from "../../provider/types.js"
-import type { PkceServer } from "../../server-types.js"
+import type { Provider } from "../../provider/types.js"
 import type { Session } from "../../session/types.js"
 import type { SessionRow } from "../../stores/contract.js"
 import { lengthPrefixed } from "../../vault/fields.js"
@@ -26,8 +25,8 @@ const ticketContext = (id: string): SealContext => ({
  * provider's session (OpenID Connect RP-Initiated Logout 1.0). Idempotent: a repeat finds the session ended and the same
  * ticket. Who proves neither gets 401 `invalid_token`: a 200 would tell an app that a session has ended that goes on.
  */
-export function createLogout(rooms: Rooms, administration: PkceServer["sessions"]) {
-  const { config, providers, store, ring, vault, line } = rooms
+export function createLogout(rooms: Rooms) {
+  const { config, providers, store, ring, vault, line, grants, endSession } = rooms
 
   async function logout(input: LogoutRequest & { session?: Session }): Promise<LogoutAnswer> {
     const { post_logout_redirect_uri: returnTo } = input
@@ -41,7 +40,7 @@ export function createLogout(rooms: Rooms, administration: PkceServer["sessions"
     if (!row) return {}
     const idToken = await idTokenOf(row)
     // F12, I3: durably ended before anything is answered and before the provider is asked for anything.
-    await administration.revoke(sid, "logout")
+    if (await endSession(sid, "logout")) grants.revokeLater(row)
     const target = await providerLogout(row.provider, {
       ...(idToken !== undefined && { idToken }),
       ...(returnTo !== undefined && { postLogoutRedirectUri: returnTo }),
@@ -60,9 +59,7 @@ export function createLogout(rooms: Rooms, administration: PkceServer["sessions"
   async function idTokenOf(row: SessionRow): Promise<string | undefined> {
     if (row.grant === null) return undefined
     try {
-      const context = { purpose: "idp-tokens", issuer: row.idpIss, subject: row.idpSub } as const
-      const opened = await vault.open(row.grant, { ...context, sid: row.sid, rev: row.grantRev })
-      return (opened as ProviderTokens).id_token
+      return (await grants.tokensOf(row)).id_token
     } catch {
       // Without the hint the provider asks the user; that is no reason to keep the session.
       return undefined

@@ -28,7 +28,7 @@ const recordOf = (row: SessionRow): SessionRecord => ({
 
 /** What the backend's own code may do with sessions; no caller's rights are asked here. */
 export function createSessionAdministration(rooms: Rooms): PkceServer["sessions"] {
-  const { store, tokens, emit } = rooms
+  const { store, tokens, emit, grants, endSession } = rooms
   return {
     async list(sub) {
       return (await store.listByUser(sub)).rows.map(recordOf)
@@ -40,16 +40,20 @@ export function createSessionAdministration(rooms: Rooms): PkceServer["sessions"
     },
     async revoke(sid, reason = "administrator") {
       if (!isIdentifier(sid)) return false
-      const ended = await store.revoke(sid, reason)
-      tokens.forget(sid)
-      if (ended) emit({ type: "session.revoked", session_id: sid, reason })
+      // First: what is sealed in the row goes when the session ends, and with it what revokes the provider's token.
+      const { row } = await store.find(sid)
+      const ended = await endSession(sid, reason)
+      if (ended && row) grants.revokeLater(row)
       return ended
     },
     async revokeAll(sub, { except, reason = "administrator" } = {}) {
+      const { rows } = await store.listByUser(sub)
       const ended = await store.revokeByUser(sub, reason, except)
       for (const sid of ended) {
         tokens.forget(sid)
         emit({ type: "session.revoked", session_id: sid, sub, reason })
+        const row = rows.find((candidate) => candidate.sid === sid)
+        if (row) grants.revokeLater(row)
       }
       return ended
     },

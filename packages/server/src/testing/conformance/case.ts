@@ -1,6 +1,6 @@
 import { toBase64url } from "@pkce/protocol"
 import { randomBytes } from "#crypto"
-import type { Advance, NewSession, SessionRow, Store } from "../../stores/contract.js"
+import type { Advance, GrantState, NewSession, SealGrant, SessionRow, Store } from "../../stores/contract.js"
 
 export interface Case {
   name: string
@@ -31,6 +31,7 @@ export function newSession(overrides: Partial<NewSession> = {}): NewSession {
     profile: awkward(300),
     grant: awkward(777),
     grantRev: 0,
+    grantDueSeconds: null,
     idleSeconds: 30 * DAY,
     absoluteSeconds: 90 * DAY,
     notAfter: Number.MAX_SAFE_INTEGER,
@@ -57,6 +58,33 @@ export const stepOf = (row: SessionRow, fill: number, overrides: Partial<Advance
 export async function advanced(store: Store, step: Advance): Promise<SessionRow> {
   const result = await store.advance(step)
   if (result.outcome !== "advanced") throw new Error(`a valid advance was "${result.outcome}"`)
+  return result.row
+}
+
+/** The row with its grant leased, and the state that the lease found. */
+export async function leased(
+  store: Store,
+  { sid, grantRev }: SessionRow,
+  seconds = 600,
+): Promise<{ row: SessionRow; before: GrantState; now: number }> {
+  const result = await store.leaseGrant(sid, { rev: grantRev, seconds })
+  if (result.outcome !== "leased") throw new Error(`a valid leaseGrant was "${result.outcome}"`)
+  return result
+}
+
+/** What the holder of the last lease of `row` gives back; `overrides` says what else it saves. */
+export const sealOf = (row: SessionRow, overrides: Partial<SealGrant> = {}): SealGrant => ({
+  sid: row.sid,
+  rev: row.grantRev,
+  lease: row.leaseNumber,
+  state: "ok",
+  dueSeconds: null,
+  ...overrides,
+})
+
+export async function sealed(store: Store, seal: SealGrant): Promise<SessionRow> {
+  const result = await store.sealGrant(seal)
+  if (result.outcome !== "sealed") throw new Error(`a valid sealGrant was "${result.outcome}"`)
   return result.row
 }
 

@@ -21,14 +21,32 @@ export const onceCases: Case[] = [
     name: "G7: the kinds are key spaces of their own",
     async check(store) {
       const key = id()
-      const kinds: OnceKind[] = ["code", "ticket", "handoff", "login", "jti"]
+      const kinds: OnceKind[] = ["code", "ticket", "handoff", "login", "jti", "logout"]
       for (const kind of kinds) {
         const { outcome } = await store.claim(kind, key, `a ${kind}`, 60)
         expect(outcome === "claimed", `a claim of "${kind}" met one of another kind`)
       }
       expect(!(await store.settle("code", key, "a ticket", "x")), "settle met a value of another kind")
       expect(!(await store.release("code", key, "a ticket")), "release met a value of another kind")
-      for (const kind of kinds) expectSame(await store.take(kind, key), `a ${kind}`, `take of "${kind}"`)
+      for (const kind of kinds) expectSame(await store.peek(kind, key), `a ${kind}`, `peek of "${kind}"`)
+      for (const kind of kinds) {
+        expectSame(await store.take(kind, key), `a ${kind}`, `take of "${kind}"`)
+        expect((await store.peek(kind, key)) === null, `peek of "${kind}" met a value of another kind`)
+      }
+    },
+  },
+  {
+    name: "peek shows what a key holds, and leaves it there",
+    async check(store) {
+      const key = id()
+      const value = "a val\"ue' \u{1F511}"
+      expect((await store.peek("logout", key)) === null, "peek found a value that nobody claimed")
+      expectSame((await store.claim("logout", key, "first", 60)).outcome, "claimed", "the claim after a peek")
+      expectSame(await store.peek("logout", key), "first", "the first peek")
+      await store.settle("logout", key, "first", value)
+      expectSame(await store.peek("logout", key), value, "the peek after settle")
+      expectSame(await store.take("logout", key), value, "the take after a peek")
+      expect((await store.peek("logout", key)) === null, "peek found a value that was taken")
     },
   },
   {
@@ -103,7 +121,11 @@ export const onceCases: Case[] = [
       advanceClock(9)
       expectSame((await store.claim("handoff", claimed, "y", 10)).outcome, "taken", "a claim before the end")
       await store.settle("handoff", settled, "x", "y")
+      expectSame(await store.peek("handoff", settled), "y", "a peek before the end")
       advanceClock(1)
+      for (const key of keys) {
+        expect((await store.peek("handoff", key)) === null, "peek met a value whose time is over")
+      }
       expect(!(await store.settle("handoff", settled, "y", "z")), "settle met a value whose time is over")
       expect(!(await store.release("handoff", released, "x")), "release met a value whose time is over")
       expect((await store.take("handoff", taken)) === null, "take met a value whose time is over")

@@ -5,11 +5,12 @@ export const sessionCases: Case[] = [
   {
     name: "create keeps every field and every byte",
     async check(store) {
-      for (const overrides of [{}, { idpSid: "provider's sid", grant: null, cur: new Uint8Array() }]) {
+      const bare = { idpSid: "provider's sid", grant: null, cur: new Uint8Array() }
+      for (const overrides of [{}, bare, { grantDueSeconds: 3600, grantRev: 5 }]) {
         const given = newSession(overrides)
         const result = await store.create(given)
         expect(result.outcome === "created", `create was "${result.outcome}"`)
-        const { idleSeconds, absoluteSeconds, notAfter: _, ...rest } = given
+        const { idleSeconds, absoluteSeconds, grantDueSeconds, notAfter: _, ...rest } = given
         const wanted = {
           ...rest,
           gen: 0,
@@ -19,6 +20,10 @@ export const sessionCases: Case[] = [
           absoluteExpiresAt: result.now + absoluteSeconds,
           revokedAt: null,
           revokedReason: null,
+          grantState: "ok",
+          grantDueAt: grantDueSeconds === null ? null : result.now + grantDueSeconds,
+          leaseNumber: 0,
+          leaseExpiresAt: 0,
         }
         expectSame(result.row, wanted, "the row that create answers")
         expectSame(await found(store, given.sid), wanted, "the row that find answers")
@@ -98,13 +103,14 @@ export const sessionCases: Case[] = [
   {
     name: "revoke is true once, keeps the first reason, and forgets what was sealed",
     async check(store) {
-      const { sid } = await created(store)
+      const { sid } = await created(store, { grantDueSeconds: 60 })
       const answers = [await store.revoke(sid, "logout"), await store.revoke(sid, "reuse")]
       expectSame(answers, [true, false], "the answers of two revokes")
       const row = await found(store, sid)
       expectSame(row.revokedReason, "logout", "revokedReason")
       expect(row.revokedAt !== null, "revokedAt is not set")
-      expectSame([row.grant, row.profile.length], [null, 0], "grant and profile of a revoked session")
+      const left = [row.grant, row.grantDueAt, row.profile.length]
+      expectSame(left, [null, null, 0], "grant, due time and profile of a revoked session")
     },
   },
   {

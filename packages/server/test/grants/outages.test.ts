@@ -1,0 +1,125 @@
+import { beforeEach, describe, expect, it } from "vitest"
+import { ProviderError } from "../../src/errors.js"
+import type { Store } from "../../src/stores/contract.js"
+import { createGrantRig, failureOf, type GrantRig, gate, lost, unreachable } from "../support/grants.js"
+
+let rig: GrantRig
+beforeEach(() => {
+  rig = createGrantRig()
+})
+
+const types = () => rig.events.map(({ type }) => type)
+const state = async (sid: string) => (await rig.store.find(sid)).row?.grantState
+
+/** A store whose `sealGrant` is away until it is mended. */
+function flaky(store: Store) {
+  const fault = { on: true, failures: 0 }
+  const sealGrant: Store["sealGrant"] = async (seal) => {
+    if (!fault.on) return store.sealGrant(seal)
+    fault.failures++
+    throw new Error("the store is away")
+  }
+  return { fault, store: { ...store, sealGrant } }
+}
+
+describe("what the provider has issued is kept until it is saved", () => {
+  it("while the store is away this process uses it, and does not ask again", async () => {
+    const sid = await rig.login()
+    const { fault, store } = flaky(rig.store)
+    const process = rig.process({ store, onPause: (count) => Object.assign(fault, { on: count < 4 }) })
+    const token = await process.accessToken(sid)
+    expect(await process.accessToken(sid)).toBe(token)
+    expect(rig.asked).toHaveLength(1)
+    await process.settled()
+    expect((await rig.sealed(sid)).access_token).toBe(token)
+    expect(await state(sid)).toBe("ok")
+    expect(fault.failures).toBeGreaterThan(1)
+    expect(types().filter((type) => type !== "store.failed")).toEqual(["idp.refresh.succeeded"])
+  })
+
+  it("a session that ended meanwhile does not come back, and the new refresh token is revoked at the provider", async () => {
+    const sid = await rig.login()
+    const { opened, open } = gate()
+    rig.answers.push(async (_, usual) => {
+      const issued = usual()
+      await opened
+      return issued
+    })
+    const process = rig.process()
+    const token = failureOf(process.accessToken(sid))
+    await expect.poll(() => rig.asked.length).toBe(1)
+    await rig.store.revoke(sid, "logout")
+    open()
+    expect(await token).toBe("session_revoked undefined")
+    await process.settled()
+    expect(rig.revoked).toHaveLength(1)
+    expect(rig.revoked[0]).not.toBe(rig.asked[0]?.tokens.refresh_token)
+    expect((await rig.store.find(sid)).row?.grant).toBeNull()
+  })
+})
+
+describe("D12: a provider that fails again and again", () => {
+  it("D12: is left alone for a while, then asked by one, and by all once it answers", async () => {
+    const process = rig.process()
+    const sids = await Promise.all(Array.from({ length: 20 }, () => rig.login()))
+    for (const sid of sids.slice(0, 5)) {
+      rig.answers.push(unreachable)
+      await failureOf(process.accessToken(sid))
+    }
+    expect(types()).toContain("idp.circuit.opened")
+    expect(await failureOf(process.accessToken(sids[5] ?? ""))).toBe("idp_unavailable circuit_open")
+    expect(rig.asked).toHaveLength(5)
+
+    rig.clock.seconds += 6
+    const { opened, open } = gate()
+    rig.answers.push(async () => {
+      await opened
+      return unreachable()
+    })
+    const probe = failureOf(process.accessToken(sids[6] ?? ""))
+    await expect.poll(() => rig.asked.length).toBe(6)
+    expect(await failureOf(process.accessToken(sids[7] ?? ""))).toBe("idp_unavailable circuit_open")
+    open()
+    expect(await probe).toBe("idp_unavailable connect")
+    expect(rig.asked).toHaveLength(6)
+
+    rig.clock.seconds += 11
+    await process.accessToken(sids[8] ?? "")
+    await Promise.all(sids.slice(9).map((sid) => process.accessToken(sid)))
+    expect(rig.asked).toHaveLength(6 + 12)
+    expect(types()).toContain("idp.circuit.closed")
+  })
+
+  it("D12: and names a time: it is not asked before that", async () => {
+    const process = rig.process()
+    const [first, second] = [await rig.login(), await rig.login()]
+    rig.answers.push(() => {
+      throw new ProviderError("idp_unavailable", false, { reason: "rate_limited", retryAfter: 40 })
+    })
+    await failureOf(process.accessToken(first))
+    rig.clock.seconds += 39
+    expect(await failureOf(process.accessToken(second))).toBe("idp_unavailable circuit_open")
+    rig.clock.seconds += 1
+    await process.accessToken(second)
+    expect(rig.asked).toHaveLength(2)
+  })
+
+  it("an hour of outage in the background ends no session and loses no grant", async () => {
+    const sids = await Promise.all(Array.from({ length: 30 }, () => rig.login(100)))
+    const { background } = rig.process()
+    for (let minute = 0; minute < 60; minute++) {
+      rig.answers.push(...Array.from({ length: 40 }, () => (minute % 3 ? unreachable : lost)))
+      const report = await background.refreshDue()
+      expect(report.refreshed + report.ended).toBe(0)
+      rig.answers.length = 0
+      rig.clock.seconds += 60
+    }
+    expect(rig.asked.length).toBeLessThan(200)
+    rig.clock.seconds += 300
+    // The first is the probe; the others follow when it has answered.
+    await background.refreshDue({ concurrency: 1 })
+    await background.refreshDue({ concurrency: 1 })
+    expect(await Promise.all(sids.map(state))).toEqual(sids.map(() => "ok"))
+    expect(rig.ended).toEqual([])
+  })
+})
