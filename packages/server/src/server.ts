@@ -1,9 +1,10 @@
 import { processEnvironment } from "./config/environment.js"
 import type { PkceServerOptions } from "./config/options.js"
 import { resolveConfig } from "./config/resolve.js"
-import { createEmit } from "./emit.js"
+import { callHook, createEmit } from "./emit.js"
 import { createApi } from "./http/api.js"
 import { guardStore } from "./http/guarded-store.js"
+import { persistRevocations } from "./http/persistent-revocations.js"
 import { createProviders } from "./provider/providers.js"
 import type { PkceServer } from "./server-types.js"
 import { createSessionLine } from "./session/line.js"
@@ -32,7 +33,16 @@ import { createVault } from "./vault/seal.js"
 export function createPkceServer(options?: PkceServerOptions): PkceServer {
   const config = resolveConfig(options, processEnvironment())
   const emit = createEmit(config.onEvent)
-  const store = guardStore(config.store, emit)
+  const quiet = guardStore(config.store, () => undefined)
+  const revocations = persistRevocations(guardStore(config.store, emit), quiet, {
+    refuse: (sid) => tokens.forget(sid),
+    onEnded({ sid, sub }, reason) {
+      emit({ type: "session.revoked", session_id: sid, sub, reason })
+      // The alarm of the line, which could not tell it: its own revocation had failed.
+      if (reason === "reuse") callHook(config.onReuse, { session_id: sid, sub })
+    },
+  })
+  const { store, endLater } = revocations
   const providers = createProviders(config, emit)
   const ring = createKeyRing(config.secrets, config.retiredKids)
   const line = createSessionLine({
@@ -57,12 +67,14 @@ export function createPkceServer(options?: PkceServerOptions): PkceServer {
       tokens,
       line,
       store,
+      endLater,
       emit,
       fingerprint: (value) => fingerprint(ring, value),
       now: () => Math.floor(Date.now() / 1000),
     },
     async () => {
       stopListening?.()
+      revocations.close()
       await providers.close()
       await config.store.close?.()
     },

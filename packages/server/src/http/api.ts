@@ -70,7 +70,7 @@ export function createApi(rooms: Rooms, close: () => Promise<void>): PkceServer 
     },
     authenticate: createAuthenticate(rooms),
     config: describe,
-    exchange: async (input) => exchange(parseRequest(exchangeRequest, input)),
+    exchange: async (input, caller) => exchange(parseRequest(exchangeRequest, input), caller),
     refresh: async (input) => refresh(parseRequest(refreshRequest, input)),
     session: own.describe,
     logout: async ({ session, ...input }) =>

@@ -15,6 +15,8 @@ export interface Rooms {
   line: SessionLine
   /** Guarded: a failure is already `PkceError("unavailable")` and told as an event. */
   store: Store
+  /** F12: ends a session as soon as the store can, for a caller that is answered 503 now. */
+  endLater(sid: string, reason: string): void
   emit: Emit
   /** For events: 16 hexadecimal digits, keyed. */
   fingerprint(value: string): Promise<string>

@@ -1,4 +1,4 @@
-import { type Device, isIdentifier, type SessionAnswer, type SessionListAnswer } from "@pkce/protocol"
+import { isIdentifier, type SessionAnswer, type SessionDevice, type SessionListAnswer } from "@pkce/protocol"
 import { PkceError } from "../../errors.js"
 import type { PkceServer, SessionRecord } from "../../server-types.js"
 import type { Session } from "../../session/types.js"
@@ -9,9 +9,9 @@ import { openProfile, userInfoOf } from "./grant.js"
 
 const expiryOf = (row: SessionRow) => Math.min(row.idleExpiresAt, row.absoluteExpiresAt)
 
-function deviceOf(row: SessionRow): Record<string, string> {
+function deviceOf(row: SessionRow): SessionDevice {
   const device: unknown = JSON.parse(row.device)
-  return typeof device === "object" && device !== null ? (device as Record<string, string>) : {}
+  return typeof device === "object" && device !== null ? device : {}
 }
 
 const recordOf = (row: SessionRow): SessionRecord => ({
@@ -89,7 +89,7 @@ export function createOwnSessions(rooms: Rooms, administration: PkceServer["sess
         created_at: row.createdAt,
         last_seen_at: row.seenAt,
         expires_at: expiryOf(row),
-        device: deviceOf(row) as Device,
+        device: deviceOf(row),
       }))
       return { sessions }
     },
