@@ -20,6 +20,7 @@ export {
   PROTOCOL_VERSION,
   type RefreshRequest,
   type SessionAnswer,
+  type SessionDevice,
   type SessionListAnswer,
   type SessionSummary,
   type UserInfo,

@@ -10,6 +10,15 @@ export interface Device {
   app_version?: string
 }
 
+/** The device as the list of sessions shows it. */
+export interface SessionDevice extends Device {
+  /**
+   * Where the login came from, as the server saw it and cut to the network: the first 24 bits of an IPv4 address
+   * (`203.0.113.0`), the first 48 of an IPv6 one (`2001:db8:1::`). Left out where the server does not know.
+   */
+  ip?: string
+}
+
 export type UserInfo = { sub: string } & { [claim: string]: unknown }
 
 export interface ConfigProvider {
@@ -73,7 +82,7 @@ export interface SessionSummary {
   created_at: number
   last_seen_at: number
   expires_at: number
-  device: Device
+  device: SessionDevice
 }
 
 /** `GET /session` */

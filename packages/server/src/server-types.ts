@@ -6,6 +6,7 @@ import type {
   LogoutRequest,
   RefreshRequest,
   SessionAnswer,
+  SessionDevice,
 } from "@pkce/protocol"
 import type { HttpAnswer, HttpRequest } from "./http/message.js"
 import type { Session } from "./session/types.js"
@@ -27,7 +28,8 @@ export interface SessionRecord
     SessionRow,
     "sid" | "sub" | "createdAt" | "seenAt" | "absoluteExpiresAt" | "idpIss" | "idpSub" | "provider"
   > {
-  device: Record<string, string>
+  /** What the app said of itself at login, and `ip`: the network that the login came from. */
+  device: SessionDevice
 }
 
 /** The provider's tokens of one session. */
@@ -55,7 +57,11 @@ export interface PkceServer {
    */
   authenticate(from: Authenticatable, options?: { checkRevocation?: boolean }): Promise<Session | null>
   config(): Promise<ConfigAnswer>
-  exchange(input: ExchangeRequest): Promise<Grant>
+  /**
+   * The login. `clientAddress` is the client's IP address in full; of it the session keeps the network alone (24 bits of an
+   * IPv4 address, 48 of an IPv6 one), and of anything that is not an address nothing.
+   */
+  exchange(input: ExchangeRequest, caller?: { clientAddress?: string | undefined }): Promise<Grant>
   refresh(input: RefreshRequest): Promise<Grant>
   session(session: Session): Promise<SessionAnswer>
   logout(input: LogoutRequest & { session?: Session }): Promise<LogoutAnswer>

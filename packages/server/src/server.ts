@@ -1,9 +1,10 @@
 import { processEnvironment } from "./config/environment.js"
 import type { PkceServerOptions } from "./config/options.js"
 import { resolveConfig } from "./config/resolve.js"
-import { createEmit } from "./emit.js"
+import { callHook, createEmit } from "./emit.js"
 import { createApi } from "./http/api.js"
 import { guardStore } from "./http/guarded-store.js"
+import { persistRevocations } from "./http/persistent-revocations.js"
 import { createProviders } from "./provider/providers.js"
 import type { PkceServer } from "./server-types.js"
 import { createSessionLine } from "./session/line.js"
@@ -39,7 +40,18 @@ export function createPkceServer(options?: PkceServerOptions): PkceServer {
   const config = resolveConfig(options, processEnvironment())
   const telemetry = createTelemetry(config.openTelemetry)
   const emit = telemetry.emit(createEmit(config.onEvent))
-  const store = telemetry.store(guardStore(config.store, emit))
+  const guarded = telemetry.store(guardStore(config.store, emit))
+  const quiet = guardStore(config.store, () => undefined)
+  const revocations = persistRevocations(guarded, quiet, {
+    refuse: (sid) => tokens.forget(sid),
+    onEnded(ended, reason) {
+      emit({ type: "session.revoked", ...ended, reason })
+      // The alarm of the line, which could not tell it: its own revocation had failed.
+      if (reason === "reuse" && ended.sub !== undefined)
+        callHook(config.onReuse, { session_id: ended.session_id, sub: ended.sub })
+    },
+  })
+  const { store, endLater } = revocations
   const providers = createProviders(config, emit, undefined, telemetry.http)
   const ring = createKeyRing(config.secrets, config.retiredKids)
   const line = createSessionLine({
@@ -80,6 +92,7 @@ export function createPkceServer(options?: PkceServerOptions): PkceServer {
       grants,
       line,
       store,
+      endLater,
       emit,
       fingerprint: (value) => fingerprint(ring, value),
       endSession,
@@ -88,6 +101,7 @@ export function createPkceServer(options?: PkceServerOptions): PkceServer {
     background,
     async () => {
       stopListening?.()
+      revocations.close()
       // R25: what a provider has issued is saved before the connections go.
       await within(CLOSING, Promise.all([background.close(), grants.settled()]))
       await providers.close()

@@ -3,6 +3,7 @@ import { beforeEach, expect, it, vi } from "vitest"
 import { createEmit } from "../src/emit.js"
 import { createApi } from "../src/http/api.js"
 import { guardStore } from "../src/http/guarded-store.js"
+import { persistRevocations } from "../src/http/persistent-revocations.js"
 import type { Rooms } from "../src/http/rooms.js"
 import { exchangeRoute } from "../src/http/routes/exchange.js"
 import { refreshRoute } from "../src/http/routes/refresh.js"
@@ -16,6 +17,7 @@ import { startServer } from "./support/server.js"
 vi.mock("../src/emit.js", { spy: true })
 vi.mock("../src/http/api.js", { spy: true })
 vi.mock("../src/http/guarded-store.js", { spy: true })
+vi.mock("../src/http/persistent-revocations.js", { spy: true })
 vi.mock("../src/http/routes/exchange.js", { spy: true })
 vi.mock("../src/http/routes/refresh.js", { spy: true })
 vi.mock("../src/http/use-cases/exchange.js", { spy: true })
@@ -36,7 +38,7 @@ async function pairs(options: { openTelemetry?: typeof api }) {
   const dependencies = given(createProvider, 1) as Parameters<typeof createProvider>[1]
   await close()
   return {
-    store: [made(guardStore), rooms.store],
+    store: [made(guardStore), given(persistRevocations, 0)],
     emit: [made(createEmit), rooms.emit],
     http: [made(createHttpClient), dependencies.http],
     exchange: [made(createExchange), given(exchangeRoute, 0)],

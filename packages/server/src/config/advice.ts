@@ -20,7 +20,8 @@ const OTHERS: Readonly<Partial<Record<ServerErrorCode | PkceEvent["type"], strin
   exchange_interrupted: "a login broke off after the provider may have seen its code",
   internal: "an unforeseen error",
   "store.failed": "the store failed",
-  "keyring.missing": "a token or a sealed value was made with a key that this process does not have; check secrets",
+  "keyring.missing":
+    "a token or a sealed value was made with a key that this process does not have; check secrets",
   "keyring.failed": "the key provider failed",
 }
 

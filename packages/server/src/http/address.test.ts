@@ -1,5 +1,5 @@
 import { expect, it } from "vitest"
-import { addressPrefix } from "./address.js"
+import { addressPrefix, networkOf } from "./address.js"
 
 it.each([
   ["192.0.2.1", "192.0.2.1"],
@@ -19,6 +19,21 @@ it.each([
 })
 
 it.each([
+  ["203.0.113.77", "203.0.113.0"],
+  ["::ffff:203.0.113.77", "203.0.113.0"],
+  ["[::ffff:cb00:714d]", "203.0.113.0"],
+  ["2001:db8:1:2:3:4:5:6", "2001:db8:1::"],
+  ["2001:0DB8:0001::6", "2001:db8:1::"],
+  ["2001:db8:10::1", "2001:db8:10::"],
+  ["2001:0:1:2::", "2001:0:1::"],
+  ["2001:db8:0:ffff::1", "2001:db8::"],
+  ["fe80::1%eth0", "fe80::"],
+  ["::1", "::"],
+])("F14: %s is shown as %s", (address, network) => {
+  expect(networkOf(address)).toBe(network)
+})
+
+it.each([
   undefined,
   "",
   "unknown",
@@ -31,7 +46,10 @@ it.each([
   "1:2:3:4:5:6:7:8::",
   "12345::",
   "g::",
+  "192.0.2.1, 198.51.100.2",
+  "192.0.2.1:443",
   ":".repeat(100_000),
 ])("%j is no address", (address) => {
   expect(addressPrefix(address)).toBeNull()
+  expect(networkOf(address)).toBeNull()
 })

@@ -82,7 +82,7 @@ export function createApi(
     },
     authenticate: createAuthenticate(rooms),
     config: describe,
-    exchange: async (input) => exchange(parseRequest(exchangeRequest, input)),
+    exchange: async (input, caller) => exchange(parseRequest(exchangeRequest, input), caller),
     refresh: async (input) => refresh(parseRequest(refreshRequest, input)),
     session: own.describe,
     logout: async ({ session, ...input }) =>

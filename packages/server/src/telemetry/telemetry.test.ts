@@ -164,7 +164,7 @@ describe("what is thrown", () => {
   async function thrownBy(error: unknown) {
     const { openTelemetry, spans, measured } = recording()
     const exchange = createTelemetry(openTelemetry).exchange(() => Promise.reject(error), grants)
-    const caught = await exchange({ provider: "a" }).catch((thrown: unknown) => thrown)
+    const caught = await exchange({ provider: "a" }, undefined).catch((thrown: unknown) => thrown)
     expect(caught).toBe(error)
     return { span: spans[0], measured }
   }

@@ -70,9 +70,9 @@ export interface Telemetry {
   /** Takes the guarded store: a plain object of functions, whose failures are `PkceError("unavailable")`. */
   store(store: Store): Store
   http(http: HttpClient): HttpClient
-  exchange<Input extends { provider?: string }>(
-    exchange: (input: Input) => Promise<Grant>,
+  exchange<Input extends { provider?: string }, Caller>(
+    exchange: (input: Input, caller: Caller) => Promise<Grant>,
     providers: ProviderNames,
-  ): (input: Input) => Promise<Grant>
+  ): (input: Input, caller: Caller) => Promise<Grant>
   refresh<Input>(refresh: (input: Input) => Promise<Grant>): (input: Input) => Promise<Grant>
 }

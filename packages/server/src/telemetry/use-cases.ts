@@ -6,12 +6,12 @@ import type { ProviderNames, TelemetryAttributes } from "./types.js"
 
 /** The span `pkce.exchange`, around what stands behind the wire and behind the function of the server object alike. */
 export const observedExchange =
-  <Input extends { provider?: string }>(
-    exchange: (input: Input) => Promise<Grant>,
+  <Input extends { provider?: string }, Caller>(
+    exchange: (input: Input, caller: Caller) => Promise<Grant>,
     providers: ProviderNames,
     { observe }: Observer,
   ) =>
-  (input: Input): Promise<Grant> =>
+  (input: Input, caller: Caller): Promise<Grant> =>
     observe(
       {
         span: SPANS.exchange,
@@ -24,7 +24,7 @@ export const observedExchange =
           return endingOf(settled, began === undefined ? {} : { [ATTRIBUTES.repeat]: !began })
         },
       },
-      () => exchange(input),
+      () => exchange(input, caller),
     )
 
 /** The span `pkce.refresh`. */

@@ -59,5 +59,3 @@ export function createBreakers(emit: Emit, now: () => number) {
     },
   }
 }
-
-export type Breakers = ReturnType<typeof createBreakers>

@@ -38,7 +38,7 @@ export type GrantRefresh =
 /** Seconds of a lease: longer than the deadline of the provider's answer and the save behind it. */
 const LEASE = 45
 /** Seconds between two refusals that together count as the end of the grant (H3). */
-export const REFUSALS_APART = 5
+const REFUSALS_APART = 5
 /** Seconds after which the background tries again what failed. */
 const RETRY = 60
 /** Milliseconds between attempts to save what the provider issued, and for how long. */

@@ -24,7 +24,7 @@ const STALE = 86_400_000
 const RETRY = 10_000
 
 const KEY_LENGTH = 32
-export const KEY_ID = /^[\x21-\x7e]{1,1024}$/
+const KEY_ID = /^[\x21-\x7e]{1,1024}$/
 
 /** `now` gives milliseconds of a clock that does not jump (R20). */
 export function createKeyCache(

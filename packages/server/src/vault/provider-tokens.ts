@@ -19,7 +19,7 @@ export interface SealedTokens extends ProviderTokens {
 }
 
 /** Seconds for which an access token is believed to live where the provider does not say. */
-export const UNKNOWN_LIFETIME = 60
+const UNKNOWN_LIFETIME = 60
 
 /** What the profile of a session is sealed to: it opens in no other row (G3). */
 export const profileContext = (row: Pick<SessionRow, "idpIss" | "idpSub" | "sid">): SealContext => ({

@@ -184,6 +184,21 @@ describe("I11, I12: outages and forms", () => {
     expect(await live(grant)).toBe(false)
   })
 
+  it("I11: what it was to end is ended when the store is back, whether the provider repeats it or not", async () => {
+    const [bySid, bySub] = [await signIn("ada", "s1"), await signIn("bob", "s2")]
+    const inner = fixture.options.store as unknown as Record<string, unknown>
+    const kept = ["claim", "revokeByProviderSession", "revokeByUser"].map(
+      (name) => [name, inner[name]] as const,
+    )
+    for (const [name] of kept) inner[name] = () => Promise.reject(new Error("the store is away"))
+    expect((await send(fixture.idp.logoutToken({ sub: "ada", sid: "s1" }))).status).toBe(400)
+    expect((await send(fixture.idp.logoutToken({ sub: "bob", sid: undefined }))).status).toBe(400)
+    expect(await Promise.all([bySid, bySub].map(live))).toEqual([true, true])
+    for (const [name, work] of kept) inner[name] = work
+    const ended = async () => (await Promise.all([bySid, bySub].map(live))).includes(true)
+    await expect.poll(ended, { timeout: 10_000 }).toBe(false)
+  })
+
   it.each([
     ["JSON", 400, { headers: { "content-type": "application/json" }, raw: '{"logout_token":"a.b.c"}' }],
     ["no token", 400, { raw: "other=1" }],

@@ -1,6 +1,5 @@
 import { afterEach, describe, expect, it, vi } from "vitest"
 import { guard } from "../../src/mounts/refusal.js"
-import { createPkceServer } from "../../src/server.js"
 import type { Store } from "../../src/stores/contract.js"
 import { memoryStore } from "../../src/stores/memory.js"
 import {
@@ -241,17 +240,4 @@ describe("G9: the guard", () => {
       expect((await asking()).session).toBeDefined()
     },
   )
-
-  it("F12: a logout that was 503 leaves the session as it was, here and in another process", async () => {
-    const { rig } = await prepared("GET /config")
-    const { grant } = await rig.signIn()
-    rig.faulty.arm(2, "before")
-    const twin = createPkceServer(rig.options)
-    expect((await call(rig.auth, { path: "/logout", headers: bearer(grant) })).status).toBe(503)
-    for (const auth of [rig.auth, twin]) {
-      const asked = { method: "GET", path: "/session", headers: bearer(grant) }
-      expect((await call(auth, asked)).status).toBe(200)
-    }
-    await twin.close()
-  })
 })

@@ -1,5 +1,5 @@
 import { execFileSync, spawn } from "node:child_process"
-import { randomBytes } from "node:crypto"
+import { randomBytes, randomInt } from "node:crypto"
 import { chownSync, mkdtempSync, readdirSync, rmSync } from "node:fs"
 import { createServer } from "node:net"
 import { tmpdir } from "node:os"
@@ -41,11 +41,15 @@ export function notRun(what: string): void {
 }
 
 /** A Redis of our own, without files unless `settings` ask for them. `null` where none is installed. */
-export async function startRedis(settings: Record<string, string> = {}): Promise<OwnServer | null> {
-  const binary = installed("redis-server")
+export async function startRedis(
+  settings: Record<string, string> = {},
+  program: "redis-server" | "valkey-server" = "redis-server",
+): Promise<OwnServer | null> {
+  const binary = installed(program)
   if (!binary) return null
   const own = { save: "", appendonly: "no", bind: "127.0.0.1", ...settings }
   return ownServer({
+    findPort: "cluster-enabled" in own ? clusterPort : freePort,
     urlOf: (port) => `redis://127.0.0.1:${port}`,
     ping: pingRedis,
     command: (port, folder) => [
@@ -102,7 +106,7 @@ async function pingPostgres(url: string): Promise<boolean> {
   }
 }
 
-async function pingRedis(url: string): Promise<boolean> {
+export async function pingRedis(url: string): Promise<boolean> {
   const client = new Redis(url, { lazyConnect: true, retryStrategy: () => null, connectTimeout: 1000 })
   client.on("error", () => undefined)
   try {
@@ -116,6 +120,7 @@ async function pingRedis(url: string): Promise<boolean> {
 }
 
 interface Recipe {
+  findPort?(): Promise<number>
   urlOf(port: number): string
   ping(url: string): Promise<boolean>
   prepare?(folder: string): void
@@ -130,10 +135,12 @@ type Owner = { uid: number; gid: number } | Record<never, never>
 const LEASH =
   'exec 3<&0; "$@" </dev/null 3<&- & server=$!; (cat <&3 >/dev/null; kill -9 $server) & wait $server'
 
-async function ownServer({ urlOf, ping, prepare, command, owner = {} }: Recipe): Promise<OwnServer> {
+/** Starts a server and waits until it answers. */
+export async function ownServer(recipe: Recipe): Promise<OwnServer> {
+  const { findPort = freePort, urlOf, ping, prepare, command, owner = {} } = recipe
   const folder = mkdtempSync(join(tmpdir(), "pkce-server-"))
   prepare?.(folder)
-  const port = await freePort()
+  const port = await findPort()
   let child: ReturnType<typeof spawn> | null = null
   let ended: Promise<unknown> = Promise.resolve()
   const stop = (): void => {
@@ -164,23 +171,44 @@ async function ownServer({ urlOf, ping, prepare, command, owner = {} }: Recipe):
       rmSync(folder, { recursive: true, force: true })
     },
   }
-  await server.start()
+  try {
+    await server.start()
+  } catch (error) {
+    await server.close()
+    throw error
+  }
   return server
 }
 
-async function freePort(): Promise<number> {
+async function freePort(wanted = 0): Promise<number> {
   const probe = createServer()
-  await new Promise<void>((resolve) => probe.listen(0, "127.0.0.1", resolve))
+  await new Promise<void>((resolve, reject) => {
+    probe.once("error", reject)
+    probe.listen(wanted, "127.0.0.1", resolve)
+  })
   const address = probe.address()
   await new Promise((resolve) => probe.close(resolve))
   if (address === null || typeof address === "string") throw new Error("no port")
   return address.port
 }
 
-/** The path of a program: from PATH, or from where Debian keeps PostgreSQL's. */
-function installed(program: string): string | null {
+/** A node of a cluster listens at its port plus 10,000 as well: both are below those that the system gives away itself. */
+async function clusterPort(): Promise<number> {
+  for (;;) {
+    const port = randomInt(10_000, 20_000)
+    try {
+      await freePort(port + 10_000)
+      return await freePort(port)
+    } catch {
+      // One of the two is taken.
+    }
+  }
+}
+
+/** The path of a program: from PATH, or from where Debian keeps PostgreSQL's and the servers'. */
+export function installed(program: string): string | null {
   const debian = "/usr/lib/postgresql"
-  const folders = (process.env.PATH ?? "").split(delimiter)
+  const folders = [...(process.env.PATH ?? "").split(delimiter), "/usr/sbin"]
   for (const version of entries(debian).sort().reverse()) folders.push(join(debian, version, "bin"))
   const folder = folders.find((folder) => folder !== "" && entries(folder).includes(program))
   return folder === undefined ? null : join(folder, program)
@@ -194,7 +222,8 @@ function entries(folder: string): string[] {
   }
 }
 
-function unprivileged(): Owner | null {
+/** Whom a server runs as that refuses root. `null` where there is no such user. */
+export function unprivileged(): Owner | null {
   if (process.getuid?.() !== 0) return {}
   try {
     const id = (flag: string) => Number(execFileSync("id", [flag, "postgres"], { encoding: "utf8" }))

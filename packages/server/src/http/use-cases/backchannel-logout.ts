@@ -42,13 +42,20 @@ export function createBackchannelLogout(rooms: Rooms) {
   }
 
   async function endBySid(issuer: string, sid: string, iat: number): Promise<string[]> {
-    await mark(store, await nameOf("sid", issuer, sid), iat)
-    return store.revokeByProviderSession(issuer, sid, "backchannel_logout")
+    const key = await nameOf("sid", issuer, sid)
+    return afterMark(key, iat, () => store.revokeByProviderSession(issuer, sid, "backchannel_logout"))
   }
 
   async function endBySub(issuer: string, sub: string, iat: number): Promise<string[]> {
-    await mark(store, await nameOf("sub", issuer, sub), iat)
-    return store.revokeByUser(await subjectOf(issuer, sub), "backchannel_logout")
+    const [key, user] = [await nameOf("sub", issuer, sub), await subjectOf(issuer, sub)]
+    return afterMark(key, iat, () => store.revokeByUser(user, "backchannel_logout"))
+  }
+
+  /** I11: a mark that the store does not take keeps nobody from trying to end the sessions, which is then repeated (F12). */
+  async function afterMark(key: string, iat: number, end: () => Promise<string[]>): Promise<string[]> {
+    const [marked, ended] = [await settled(mark(store, key, iat)), await end()]
+    if (marked.status === "rejected") throw marked.reason
+    return ended
   }
 
   return async (text: string): Promise<void> => {
@@ -76,6 +83,11 @@ function addressee({ providers }: Rooms, text: string): Provider | undefined {
   const claims = parseCompact(text)?.claims
   const audiences: unknown[] = Array.isArray(claims?.aud) ? claims.aud : [claims?.aud]
   return providers.list.find(({ issuer, clientId }) => issuer === claims?.iss && audiences.includes(clientId))
+}
+
+const settled = async <T>(work: Promise<T>): Promise<PromiseSettledResult<T>> => {
+  const [result] = await Promise.allSettled([work])
+  return result
 }
 
 /** The latest logout stands. */

@@ -98,6 +98,7 @@ beforeEach(() => {
     tokens: createSessionTokens({ session, ring, now: () => storeTime }),
     line: createSessionLine({ ring, store, emit, idleSeconds: 3600, onReuse: () => undefined }),
     store,
+    endLater: () => undefined,
     emit,
     fingerprint: async () => "fp",
     now: () => processTime,

@@ -5,6 +5,7 @@ import type { Identity, Provider } from "../../provider/types.js"
 import { subjectOf } from "../../session/subject.js"
 import type { NewSession, SessionRow } from "../../stores/contract.js"
 import { dueSeconds, grantContext, profileContext, type SealedTokens } from "../../vault/provider-tokens.js"
+import { networkOf } from "../address.js"
 import type { Rooms } from "../rooms.js"
 import type { exchangeRequest, Parsed } from "../schemas.js"
 import { endedMeanwhile, type LoginAtProvider } from "./backchannel-logout.js"
@@ -12,6 +13,15 @@ import { type CodeClaim, createCodeClaims, type Identifying } from "./code-claim
 import { grantOf, openProfile } from "./grant.js"
 
 export type Exchange = Parsed<typeof exchangeRequest>
+
+/** What is known of the caller beside what it says. */
+export interface Caller {
+  /** In full; the row gets its network. */
+  clientAddress?: string | undefined
+}
+
+/** The request with where it came from, which no client can claim: `exchangeRequest` knows no `ip`. */
+type Login = Omit<Exchange, "device"> & { device?: Exchange["device"] & { ip?: string } }
 
 /** Milliseconds between looks at a claim that another request holds; together they are a little over ten seconds. */
 const PAUSES = [50, 100, 200, 400, 800, 1000, 1500, 2000, 2000, 2000]
@@ -29,7 +39,9 @@ export function createExchange(rooms: Rooms, pause: (milliseconds: number) => Pr
   const { providers, store, ring, line, vault, config, emit } = rooms
   const claimCode = createCodeClaims(rooms)
 
-  return async (input: Exchange): Promise<Grant> => {
+  return async (request: Exchange, { clientAddress }: Caller = {}): Promise<Grant> => {
+    const ip = networkOf(clientAddress)
+    const input: Login = ip === null ? request : { ...request, device: { ...request.device, ip } }
     const provider = chooseProvider(providers, input.provider)
     // C5: before anything else, so that a code sent from a foreign place never reaches the provider.
     if (!provider.allowsRedirectUri(input.redirect_uri)) throw new PkceError("redirect_uri_not_allowed")
@@ -47,7 +59,7 @@ export function createExchange(rooms: Rooms, pause: (milliseconds: number) => Pr
     }
   }
 
-  async function attempt(provider: Provider, input: Exchange): Promise<Grant> {
+  async function attempt(provider: Provider, input: Login): Promise<Grant> {
     const identifying: Identifying = [
       provider.id,
       input.code,
@@ -76,7 +88,7 @@ export function createExchange(rooms: Rooms, pause: (milliseconds: number) => Pr
     throw new PkceError("exchange_in_progress", { retryAfter: 1 })
   }
 
-  async function redeem(provider: Provider, input: Exchange, claim: CodeClaim): Promise<Grant> {
+  async function redeem(provider: Provider, input: Login, claim: CodeClaim): Promise<Grant> {
     const identity = await provider
       .redeem({
         code: input.code,
@@ -99,7 +111,7 @@ export function createExchange(rooms: Rooms, pause: (milliseconds: number) => Pr
     return grantOf(rooms, { row, now, refreshToken: session.refreshToken, withSessionToken: true, profile })
   }
 
-  async function newSession(provider: Provider, input: Exchange, claim: CodeClaim, identity: Identity) {
+  async function newSession(provider: Provider, input: Login, claim: CodeClaim, identity: Identity) {
     const { sid, kid } = claim
     const { issuer: idpIss, subject: idpSub } = identity
     const bound = { sid, idpIss, idpSub, grantRev: 0 }
@@ -137,7 +149,7 @@ export function createExchange(rooms: Rooms, pause: (milliseconds: number) => Pr
   }
 
   /** C3: the same session again, as long as nothing has happened to it since. */
-  async function repeat(input: Exchange, kid: string, row: SessionRow, now: number): Promise<Grant> {
+  async function repeat(input: Login, kid: string, row: SessionRow, now: number): Promise<Grant> {
     const over = row.revokedAt !== null || now >= row.absoluteExpiresAt || now >= row.idleExpiresAt
     if (over) throw interrupted("session_moved_on")
     // The process that made the row may have died before it looked.
@@ -178,7 +190,7 @@ export function createExchange(rooms: Rooms, pause: (milliseconds: number) => Pr
     return thrown instanceof PkceError ? interrupted(thrown.reason ?? thrown.code) : thrown
   }
 
-  async function tellFailure(provider: Provider, input: Exchange, error: PkceError): Promise<void> {
+  async function tellFailure(provider: Provider, input: Login, error: PkceError): Promise<void> {
     const replay = error.reason === "code_replay"
     emit({
       type: replay ? "auth.exchange.code_replay" : "auth.exchange.failed",

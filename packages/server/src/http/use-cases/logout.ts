@@ -26,7 +26,7 @@ const ticketContext = (id: string): SealContext => ({
  * ticket. Who proves neither gets 401 `invalid_token`: a 200 would tell an app that a session has ended that goes on.
  */
 export function createLogout(rooms: Rooms) {
-  const { config, providers, store, ring, vault, line, grants, endSession } = rooms
+  const { config, providers, store, ring, vault, line, grants, endSession, endLater } = rooms
 
   async function logout(input: LogoutRequest & { session?: Session }): Promise<LogoutAnswer> {
     const { post_logout_redirect_uri: returnTo } = input
@@ -36,7 +36,11 @@ export function createLogout(rooms: Rooms) {
     const sid = input.session?.id ?? (await proven(input))
     if (sid === null) throw new PkceError("invalid_token")
 
-    const { row } = await store.find(sid)
+    const { row } = await store.find(sid).catch((error: unknown) => {
+      // F12: that it is to end is proved by now; the row was for the ticket.
+      endLater({ sid }, "logout")
+      throw error
+    })
     if (!row) return {}
     const idToken = await idTokenOf(row)
     // F12, I3: durably ended before anything is answered and before the provider is asked for anything.

@@ -1,17 +1,18 @@
-import { type Device, isIdentifier, type SessionAnswer, type SessionListAnswer } from "@pkce/protocol"
+import { isIdentifier, type SessionAnswer, type SessionDevice, type SessionListAnswer } from "@pkce/protocol"
 import { PkceError } from "../../errors.js"
 import type { PkceServer, SessionRecord } from "../../server-types.js"
 import type { Session } from "../../session/types.js"
 import type { SessionRow } from "../../stores/contract.js"
+import type { EndLater } from "../persistent-revocations.js"
 import type { Rooms } from "../rooms.js"
 import { liveRow } from "./authenticate.js"
 import { openProfile, userInfoOf } from "./grant.js"
 
 const expiryOf = (row: SessionRow) => Math.min(row.idleExpiresAt, row.absoluteExpiresAt)
 
-function deviceOf(row: SessionRow): Record<string, string> {
+function deviceOf(row: SessionRow): SessionDevice {
   const device: unknown = JSON.parse(row.device)
-  return typeof device === "object" && device !== null ? (device as Record<string, string>) : {}
+  return typeof device === "object" && device !== null ? device : {}
 }
 
 const recordOf = (row: SessionRow): SessionRecord => ({
@@ -28,7 +29,15 @@ const recordOf = (row: SessionRow): SessionRecord => ({
 
 /** What the backend's own code may do with sessions; no caller's rights are asked here. */
 export function createSessionAdministration(rooms: Rooms): PkceServer["sessions"] {
-  const { store, tokens, emit, grants, endSession } = rooms
+  const { store, tokens, emit, grants, endSession, endLater } = rooms
+
+  /** F12: a store that cannot even be read is to end them all the same, when it is back. */
+  const orEndLater = <T>(read: Promise<T>, ...whose: Parameters<EndLater>): Promise<T> =>
+    read.catch((error: unknown) => {
+      endLater(...whose)
+      throw error
+    })
+
   return {
     async list(sub) {
       return (await store.listByUser(sub)).rows.map(recordOf)
@@ -41,13 +50,13 @@ export function createSessionAdministration(rooms: Rooms): PkceServer["sessions"
     async revoke(sid, reason = "administrator") {
       if (!isIdentifier(sid)) return false
       // First: what is sealed in the row goes when the session ends, and with it what revokes the provider's token.
-      const { row } = await store.find(sid)
+      const { row } = await orEndLater(store.find(sid), { sid }, reason)
       const ended = await endSession(sid, reason)
       if (ended && row) grants.revokeLater(row)
       return ended
     },
     async revokeAll(sub, { except, reason = "administrator" } = {}) {
-      const { rows } = await store.listByUser(sub)
+      const { rows } = await orEndLater(store.listByUser(sub), { sub, except }, reason)
       const ended = await store.revokeByUser(sub, reason, except)
       for (const sid of ended) {
         tokens.forget(sid)
@@ -93,7 +102,7 @@ export function createOwnSessions(rooms: Rooms, administration: PkceServer["sess
         created_at: row.createdAt,
         last_seen_at: row.seenAt,
         expires_at: expiryOf(row),
-        device: deviceOf(row) as Device,
+        device: deviceOf(row),
       }))
       return { sessions }
     },
