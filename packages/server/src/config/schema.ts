@@ -125,7 +125,7 @@ const options = z.strictObject({
   onProviderGrantRevoked: z.enum(["keep", "revoke-session"]).optional(),
   openTelemetry: z
     .custom(isOpenTelemetry, {
-      error: 'is not OpenTelemetry: pass api, from import * as api from "@opentelemetry/api"',
+      error: "is not OpenTelemetry: pass the namespace of @opentelemetry/api",
     })
     .optional(),
   onWarning: callback.optional(),

@@ -35,9 +35,9 @@ export const leaseCases: Case[] = [
         const result = await leased(store, free, 90)
         expectSame(result.before, state, "the state before the lease")
         const lease = { leaseNumber: row.leaseNumber + 1, leaseExpiresAt: result.now + 90 }
-        expectSame(result.row, { ...free, grantState, ...lease }, `the row that was leased from "${state}"`)
+        expectSame(result.row, { ...free, grantState, ...lease }, `the row that was leased while "${state}"`)
         row = await found(store, row.sid)
-        expectSame(row, result.row, `the kept row that was leased from "${state}"`)
+        expectSame(row, result.row, `the kept row that was leased while "${state}"`)
         row = await sealed(store, sealOf(row, { state: grantState }))
       }
     },
