@@ -164,6 +164,12 @@ export function createPkceClient(options: PkceClientOptions): PkceClient {
     },
   })
 
+  platform.storage.onLost?.((reason) => events.emit({ type: "storage_lost", session: null, reason }))
+  // What has become due meanwhile is renewed; what hinders it shows when a token is asked for.
+  platform.wakes?.(() => {
+    if (state.current()) line.token().catch(() => {})
+  })
+
   return {
     get session() {
       return state.view()

@@ -183,7 +183,21 @@ export function createLogins(deps: LoginDeps): Logins {
     }
   }
 
+  /** A callback that comes by a link: for the `login()` that waits for it, or a late success, which `state` reports. */
+  function takeLink(url: string): void {
+    if (!redirectUris.some((uri) => looksLikeCallback(url, uri))) return
+    handleRedirect(url).catch((error) => {
+      events.emit({ type: "login_failed", session: state.view(), error })
+    })
+  }
+  let listens = false
+  function listen(): void {
+    if (!listens) platform.links?.(takeLink)
+    listens = true
+  }
+
   async function restore(): Promise<Restored> {
+    listen()
     const found = platform.callbackUrl?.() ?? null
     const url = typeof found === "object" ? await found : found
     const isCallback = url !== null && redirectUris.some((uri) => looksLikeCallback(url, uri))
@@ -212,6 +226,7 @@ export function createLogins(deps: LoginDeps): Logins {
       // A1, A4: independent draws, and no browser without a source of randomness.
       const drawn = { state: randomText(crypto), nonce: randomText(crypto) }
       const redirectUri = redirectUriOf(options.provider ?? deps.provider)
+      listen()
       const run = await shown(() => platform.browser.start(redirectUri))
       // A late abort closes what is closed already, which is nothing.
       options.signal?.addEventListener("abort", () => run.close())

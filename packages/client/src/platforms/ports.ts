@@ -34,7 +34,14 @@ export interface StoragePort {
    * synchronous and may be called again if the write has to start over; `null` deletes, `undefined` leaves it as it is.
    */
   update(change: (current: string | null) => string | null | undefined): Promise<void>
+  /**
+   * Tells when what was stored is gone for good: the app was installed anew over what the device had kept, or a backup
+   * brought what this device cannot open. Not for a storage that is locked, or fails: that throws. Returns what ends it.
+   */
+  onLost?(listener: (reason: LossReason) => void): () => void
 }
+
+export type LossReason = "reinstalled" | "unreadable"
 
 export interface CryptoPort {
   /** From a cryptographically secure generator. */
@@ -74,4 +81,8 @@ export interface Platform {
   /** Called before any other work once that URL was seen to be a callback. */
   clearCallbackUrl?(): void
   changes?: ChangesPort
+  /** URLs that the system hands to the running app; which of them are callbacks is not judged here. Returns what ends it. */
+  links?(listener: (url: string) => void): () => void
+  /** The app came to the front, or the network came back. Returns what ends it. */
+  wakes?(listener: () => void): () => void
 }

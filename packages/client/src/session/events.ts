@@ -1,5 +1,6 @@
 import type { UserInfo } from "@pkce/protocol"
 import type { PkceError, PkceErrorCode } from "../errors.js"
+import type { LossReason } from "../platforms/ports.js"
 
 /** Who is logged in, as the app sees it. */
 export interface ClientSession {
@@ -18,6 +19,10 @@ export type PkceClientEvent =
   | { type: "refreshed"; session: ClientSession }
   /** The backend refuses to refresh for a reason that is no reason to log out; tried again at the next start. */
   | { type: "stalled"; session: ClientSession; error: PkceError }
+  /** A login failed whose callback came by a link while no `login()` waited for it. */
+  | { type: "login_failed"; session: ClientSession | null; error: PkceError }
+  /** The device no longer has, or can no longer open, what was stored: the user must log in again. */
+  | { type: "storage_lost"; session: null; reason: LossReason }
   /** A callback that belongs to no login of this app: forged, late or twice. */
   | { type: "callback_ignored"; session: ClientSession | null; error: PkceError }
 
