@@ -8,6 +8,12 @@ export default defineConfig({
   entry: {
     index: "src/index.ts",
     web: "src/platforms/web.ts",
+    "web-popup": "src/platforms/web-popup.ts",
     cli: "src/platforms/cli.ts",
+    expo: "src/platforms/expo.ts",
+    "react-native": "src/platforms/react-native.ts",
+    capacitor: "src/platforms/capacitor.ts",
+    electron: "src/platforms/electron.ts",
+    react: "src/react.ts",
   },
 })

@@ -11,11 +11,12 @@ import {
 } from "@pkce/client"
 import { cli } from "@pkce/client/cli"
 import { web } from "@pkce/client/web"
+import { popup } from "@pkce/client/web-popup"
 
 export const page: PkceClient = createPkceClient({
   server: "https://api.example.com/auth",
   redirectUri: "https://app.example.com/callback",
-  platform: web({ mode: "popup" }),
+  platform: web({ popup }),
 })
 
 export const command: PkceClient = createPkceClient({

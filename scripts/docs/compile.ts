@@ -34,11 +34,27 @@ const options: ts.CompilerOptions = {
   paths: sources(),
 }
 
+/** Modules that a phone's app has and this repository has not: what is imported from them is of any type. */
+const FOREIGN = [
+  "@aparajita/capacitor-secure-storage",
+  "@capacitor/*",
+  "@react-native-async-storage/async-storage",
+  "electron",
+  "expo-*",
+  "react-native",
+  "react-native-*",
+]
+const FOREIGN_FILE = join(root, "docs.foreign.d.ts")
+const foreign = FOREIGN.map((name) => `declare module "${name}"`).join("\n")
+
 const fileOf = ({ page, line }: Block) => join(root, `${page}.${line}.ts`)
 
 /** One program of all blocks, each a module of its own, resolved as if it stood beside its page. */
 export function program(blocks: Block[]): ts.Program {
-  const virtual = new Map(blocks.map((block) => [fileOf(block), block.code]))
+  const virtual = new Map([
+    ...blocks.map((block) => [fileOf(block), block.code] as const),
+    [FOREIGN_FILE, foreign],
+  ])
   const host = ts.createCompilerHost(options)
   const { fileExists, readFile, getSourceFile } = host
   host.fileExists = (name) => virtual.has(name) || fileExists(name)

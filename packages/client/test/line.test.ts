@@ -211,7 +211,7 @@ describe("what ends a session", () => {
     device.backend.faults.push((seen) => (seen.route === "POST /logout" ? answer(200, {}) : undefined))
     expect(await app.getSessionToken()).toBeNull()
     expect(app.session).toBeNull()
-    expect(sessionOf(device)).toBeNull()
+    expect(device.storage.text()).toBeNull()
   })
 })
 

@@ -1,5 +1,6 @@
 import { createPkceClient, type Platform } from "@pkce/client"
 import { web } from "@pkce/client/web"
+import { popup } from "@pkce/client/web-popup"
 import { watchApp } from "@pkce-examples/flow"
 import { drawSteps } from "./diagram.js"
 import { find } from "./dom.js"
@@ -21,7 +22,7 @@ const connect = (platform: Platform) =>
     device: { name: deviceName(), platform: "web" },
   })
 
-const clients = { redirect: connect(web()), popup: connect(web({ mode: "popup" })) }
+const clients = { redirect: connect(web()), popup: connect(web({ popup })) }
 // A popup begins with a copy of its opener's sessionStorage, so the page at the redirect URI knows what it is.
 let auth = clients[sessionStorage.getItem("mode") === "popup" ? "popup" : "redirect"]
 

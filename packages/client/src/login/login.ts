@@ -227,7 +227,7 @@ export function createLogins(deps: LoginDeps): Logins {
       const drawn = { state: randomText(crypto), nonce: randomText(crypto) }
       const redirectUri = redirectUriOf(options.provider ?? deps.provider)
       listen()
-      const run = await shown(() => platform.browser.start(redirectUri))
+      const run = await shown(() => platform.browser.start(redirectUri, clock))
       // A late abort closes what is closed already, which is nothing.
       options.signal?.addEventListener("abort", () => run.close())
       try {

@@ -28,7 +28,7 @@ export function isFor(login: StoredLogin, url: string): boolean {
 function unmatched({ logins, used }: ClientRecord, url: string) {
   // B3, B4: known and over, or never asked for.
   if (used.some((state) => url.includes(`state=${state}`))) return ignored("callback_used")
-  const newest = logins.at(-1)
+  const newest = logins[logins.length - 1]
   return newest ? check(url, newest) : ignored("callback_unexpected")
 }
 
@@ -88,7 +88,7 @@ export function createTransactions(record: RecordStore, clock: ClockPort): Trans
 
     async unfinished() {
       const { logins } = await record.read()
-      return logins.filter((login) => login.request.code && !isOver(login)).at(-1)
+      return logins.filter((login) => login.request.code && !isOver(login)).pop()
     },
   }
 }

@@ -2,9 +2,9 @@
 export interface BrowserPort {
   /**
    * Called synchronously inside the user's gesture, so that a window may be opened before anything is awaited.
-   * `redirectUri` is what the app configured; the run may change it (the port of a loopback listener).
+   * `redirectUri` is what the app configured; the run may change it (the port of a loopback listener). `clock` is the client's.
    */
-  start(redirectUri: string): BrowserRun | Promise<BrowserRun>
+  start(redirectUri: string, clock: ClockPort): BrowserRun | Promise<BrowserRun>
   /** Opens a page from which nothing comes back: the provider's logout. */
   visit?(url: string): void | Promise<void>
 }

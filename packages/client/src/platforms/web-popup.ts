@@ -1,4 +1,5 @@
 import type { BrowserOutcome, BrowserPort } from "./ports.js"
+import type { WebPopup } from "./web.js"
 
 /** Milliseconds: how often a closed window is looked for, and how long the page that opened it may take to answer. */
 const LOOK = 500
@@ -10,7 +11,7 @@ const taken = (url: string) => `taken ${url}`
  * The popup's side: the page at the redirect URI gives its URL to the page that waits for it, and closes. Where nobody
  * waits (the page was closed, or this was no popup), the URL is this page's own to finish.
  */
-export async function handOver(name: string, url: string): Promise<string | null> {
+async function handOver(name: string, url: string): Promise<string | null> {
   const channel = new BroadcastChannel(name)
   const isTaken = await new Promise<boolean>((resolve) => {
     const timer = setTimeout(() => resolve(false), ANSWER)
@@ -29,12 +30,12 @@ export async function handOver(name: string, url: string): Promise<string | null
 }
 
 /** A window that is opened in the user's gesture, before anything is awaited; where it is blocked, the full redirect. */
-export function popupBrowser(name: string, fallback: BrowserPort): BrowserPort {
+function popupBrowser(name: string, fallback: BrowserPort): BrowserPort {
   return {
     ...fallback,
-    start(redirectUri) {
+    start(redirectUri, clock) {
       const popup = window.open("", "_blank", "popup,width=480,height=720")
-      if (!popup) return fallback.start(redirectUri)
+      if (!popup) return fallback.start(redirectUri, clock)
       const channel = new BroadcastChannel(name)
       let end = (_: BrowserOutcome) => {}
       return {
@@ -67,3 +68,15 @@ export function popupBrowser(name: string, fallback: BrowserPort): BrowserPort {
     },
   }
 }
+
+/**
+ * A window for the login, so that the page stays. It needs the user's gesture, and becomes a redirect where the browser blocks
+ * it. A closed window counts as cancelled once the user is back on the page that opened it, since a provider's
+ * Cross-Origin-Opener-Policy makes an open one read as closed.
+ *
+ * @example
+ * ```ts
+ * const platform = web({ popup })
+ * ```
+ */
+export const popup: WebPopup = { browser: popupBrowser, handOver }

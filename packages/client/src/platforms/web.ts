@@ -1,17 +1,18 @@
 import { looksLikeCallback } from "../pkce/callback.js"
 import type { BrowserPort, ChangesPort, Platform } from "./ports.js"
-import { handOver, popupBrowser } from "./web-popup.js"
 import { indexedDbStorage } from "./web-storage.js"
 
 export interface WebOptions {
-  /**
-   * `redirect` (default) leaves the page and comes back to it: works everywhere. `popup` keeps the page, needs the user's
-   * gesture, and becomes a redirect where the browser blocks the window. A closed window counts as cancelled once the user
-   * is back on the page that opened it, since a provider's Cross-Origin-Opener-Policy makes an open one read as closed.
-   */
-  mode?: "redirect" | "popup"
+  /** From `@pkce/client/web-popup`: the login opens in a window of its own. Default: the full redirect, which works everywhere. */
+  popup?: WebPopup
   /** Keeps several clients on one origin apart. Default `pkce`. */
   name?: string
+}
+
+/** Another window for the login than this one. */
+export interface WebPopup {
+  browser(name: string, fallback: BrowserPort): BrowserPort
+  handOver(name: string, url: string): Promise<string | null>
 }
 
 /** The full redirect. */
@@ -52,17 +53,17 @@ function broadcastChanges(name: string): ChangesPort {
  * await auth.restore() // also takes the callback, and cleans the address bar
  * ```
  */
-export function web({ mode = "redirect", name = "pkce" }: WebOptions = {}): Platform {
+export function web({ popup, name = "pkce" }: WebOptions = {}): Platform {
   const channel = `${name}:callback`
 
   return {
     name: "web",
-    browser: mode === "popup" ? popupBrowser(channel, redirectBrowser) : redirectBrowser,
+    browser: popup?.browser(channel, redirectBrowser) ?? redirectBrowser,
     storage: indexedDbStorage(name),
     origin: () => globalThis.location?.origin,
     callbackUrl() {
       const url = globalThis.location?.href ?? null
-      return url && mode === "popup" && looksLikeCallback(url, url) ? handOver(channel, url) : url
+      return url && popup && looksLikeCallback(url, url) ? popup.handOver(channel, url) : url
     },
     // B10: the code does not stay in the history, nor does it become a referrer.
     clearCallbackUrl: () => history.replaceState(history.state, "", location.pathname),

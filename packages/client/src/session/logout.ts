@@ -55,6 +55,8 @@ export function createLogout(deps: LogoutDeps): (options?: LogoutOptions) => Pro
         session = stored.session
         stored.session = null
         stored.logins = []
+        // Then nothing is left, and the storage deletes what it has.
+        stored.used = []
       })
     } finally {
       state.publish(null, "logout")

@@ -66,7 +66,7 @@ async function read(response: Response): Promise<Answer> {
 
 /** Speaks to the backend. The base is asked for at each call, since on the web it is known in the browser only. */
 export function createWire(http: typeof fetch, clock: ClockPort, base: () => string): Wire {
-  async function exchange({ method, path, body, bearer }: Call, signal: AbortSignal): Promise<Answer> {
+  async function exchange({ method, path, body, bearer }: Call, signal?: AbortSignal): Promise<Answer> {
     const init: RequestInit = {
       method,
       headers: {
@@ -75,7 +75,7 @@ export function createWire(http: typeof fetch, clock: ClockPort, base: () => str
         ...(bearer && { Authorization: `Bearer ${bearer}` }),
       },
       body: body ? JSON.stringify(body) : null,
-      signal,
+      ...(signal && { signal }),
       // A redirect would carry the credentials of the line to whoever it names.
       redirect: "error",
     }
@@ -91,12 +91,13 @@ export function createWire(http: typeof fetch, clock: ClockPort, base: () => str
     base,
     send: (call) =>
       new Promise((resolve, reject) => {
-        const controller = new AbortController()
+        // Not every engine can call a request back; its answer is then left unheard.
+        const controller = globalThis.AbortController && new AbortController()
         const cancel = clock.after(call.timeout ?? TIMEOUT, () => {
-          controller.abort()
+          controller?.abort()
           resolve(unknown())
         })
-        void exchange(call, controller.signal).then(resolve, reject).finally(cancel)
+        void exchange(call, controller?.signal).then(resolve, reject).finally(cancel)
       }),
   }
 }

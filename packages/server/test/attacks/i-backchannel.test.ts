@@ -136,6 +136,14 @@ describe("I10: a logout that meets a login", () => {
     expect(all.rows).toEqual([])
   })
 
+  it("I10: of two logouts of one user the later one stands", async () => {
+    const now = Math.floor(Date.now() / 1000)
+    const token = (iat: number) => fixture.idp.logoutToken({ sub: "ada", sid: undefined, iat })
+    for (const iat of [now - 200, now, now - 100]) expect((await send(token(iat))).status).toBe(200)
+    fixture.idp.faults.idToken = ({ claims }) => Object.assign(claims, { iat: now - 50 })
+    await expect(signIn("ada", "s1")).rejects.toMatchObject({ reason: "ended_at_provider" })
+  })
+
   it("I10: after its row is written: the session ends like any other", async () => {
     const grant = await signIn("ada", "s1")
     await send(fixture.idp.logoutToken({ sub: "ada", sid: "s1" }))
@@ -182,6 +190,20 @@ describe("I11, I12: outages and forms", () => {
     inner.claim = claim
     expect((await send(token)).status).toBe(200)
     expect(await live(grant)).toBe(false)
+  })
+
+  it("I11: a mark that was not written is no success, whatever else was done", async () => {
+    const inner = fixture.options.store as unknown as { claim: (...args: unknown[]) => Promise<unknown> }
+    const { claim } = inner
+    inner.claim = async (...args) => {
+      if (args[0] === "logout") throw new Error("the store is away")
+      return Reflect.apply(claim, inner, args)
+    }
+    const token = fixture.idp.logoutToken({ sub: "ada", sid: "s1" })
+    expect((await send(token)).status).toBe(400)
+    inner.claim = claim
+    expect((await send(token)).status).toBe(200)
+    expect(told("auth.backchannel_logout.succeeded")).toMatchObject([{ repeat: false }])
   })
 
   it("I11: what it was to end is ended when the store is back, whether the provider repeats it or not", async () => {

@@ -1,4 +1,4 @@
-import { beforeEach, describe, expect, it } from "vitest"
+import { beforeEach, describe, expect, it, vi } from "vitest"
 import { ProviderError } from "../../src/errors.js"
 import type { Store } from "../../src/stores/contract.js"
 import { createGrantRig, failureOf, type GrantRig, gate, lost, unreachable } from "../support/grants.js"
@@ -26,15 +26,33 @@ describe("what the provider has issued is kept until it is saved", () => {
   it("while the store is away this process uses it, and does not ask again", async () => {
     const sid = await rig.login()
     const { fault, store } = flaky(rig.store)
-    const process = rig.process({ store, onPause: (count) => Object.assign(fault, { on: count < 4 }) })
+    const process = rig.process({ store })
     const token = await process.accessToken(sid)
     expect(await process.accessToken(sid)).toBe(token)
+    expect((await rig.sealed(sid)).access_token).not.toBe(token)
     expect(rig.asked).toHaveLength(1)
+    await expect.poll(() => fault.failures).toBeGreaterThan(3)
+    fault.on = false
     await process.settled()
     expect((await rig.sealed(sid)).access_token).toBe(token)
     expect(await state(sid)).toBe("ok")
     expect(fault.failures).toBeGreaterThan(1)
     expect(types().filter((type) => type !== "store.failed")).toEqual(["idp.refresh.succeeded"])
+  })
+
+  it("for ten minutes; then it is given up, and told", async () => {
+    const sid = await rig.login()
+    const { store } = flaky(rig.store)
+    let now = performance.now()
+    const clock = vi.spyOn(performance, "now").mockImplementation(() => now)
+    const process = rig.process({ store, onPause: () => (now += 5000) })
+    await process.accessToken(sid)
+    await process.settled()
+    clock.mockRestore()
+    expect(process.pauses.length).toBeGreaterThanOrEqual(120)
+    expect(rig.events).toContainEqual(
+      expect.objectContaining({ type: "idp.refresh.failed", reason: "not_saved", session_id: sid }),
+    )
   })
 
   it("a session that ended meanwhile does not come back, and the new refresh token is revoked at the provider", async () => {
@@ -88,6 +106,49 @@ describe("D12: a provider that fails again and again", () => {
     await Promise.all(sids.slice(9).map((sid) => process.accessToken(sid)))
     expect(rig.asked).toHaveLength(6 + 12)
     expect(types()).toContain("idp.circuit.closed")
+  })
+
+  it("D12: however many fail at once, it is one failure more, not many", async () => {
+    const process = rig.process()
+    const sids = await Promise.all(Array.from({ length: 30 }, () => rig.login()))
+    const { opened, open } = gate()
+    for (const _sid of sids)
+      rig.answers.push(async () => {
+        await opened
+        return unreachable()
+      })
+    const all = sids.map((sid) => failureOf(process.accessToken(sid)))
+    await expect.poll(() => rig.asked.length).toBe(30)
+    open()
+    await Promise.all(all)
+    rig.clock.seconds += 6
+    expect(await failureOf(process.accessToken(await rig.login()))).toBe("none")
+  })
+
+  it("D12: a probe that never reaches the provider leaves its place to the next", async () => {
+    const [lostOne, leased, unread, last] = await Promise.all(Array.from({ length: 4 }, () => rig.login()))
+    const away = { ...rig.store, leaseGrant: () => Promise.reject(new Error("the store is away")) }
+    const process = rig.process()
+    for (let i = 0; i < 5; i++) {
+      rig.answers.push(unreachable)
+      await failureOf(process.accessToken(await rig.login()))
+    }
+    const asked = rig.asked.length
+    rig.clock.seconds += 60
+    // One whose retry has died already, one that another process holds, one whose lease the store does not give.
+    for (const _again of [1, 2]) {
+      await rig.store.leaseGrant(lostOne ?? "", { rev: 0, seconds: 1 })
+      rig.clock.seconds += 1
+    }
+    expect(await failureOf(process.accessToken(lostOne ?? ""))).toBe("reauthentication_required lost")
+    await rig.store.leaseGrant(leased ?? "", { rev: 0, seconds: 45 })
+    expect(await failureOf(process.accessToken(leased ?? ""))).toBe("idp_unavailable leased")
+    const { leaseGrant } = rig.store
+    rig.store.leaseGrant = away.leaseGrant
+    expect(await failureOf(process.accessToken(unread ?? ""))).toBe("unavailable store_failed")
+    rig.store.leaseGrant = leaseGrant
+    expect(rig.asked).toHaveLength(asked)
+    expect(await failureOf(process.accessToken(last ?? ""))).toBe("none")
   })
 
   it("D12: and names a time: it is not asked before that", async () => {

@@ -1,4 +1,4 @@
-import { beforeEach, describe, expect, it } from "vitest"
+import { beforeEach, describe, expect, it, vi } from "vitest"
 import { createGrantRig, failureOf, type GrantRig, gate, lost, unreachable } from "../support/grants.js"
 
 let rig: GrantRig
@@ -103,6 +103,34 @@ describe("an access token", () => {
     const eternal = await rig.login(0, { expires_at: undefined, refresh_token: undefined } as never)
     rig.clock.seconds += 10_000
     expect(await process.accessToken(eternal)).toBe((await rig.sealed(eternal)).access_token)
+  })
+
+  it("H1: of 50 callers in one process one looks into the store", async () => {
+    const sid = await rig.login(0)
+    let finds = 0
+    const find = (id: string) => {
+      finds++
+      return rig.store.find(id)
+    }
+    const store = { ...rig.store, find }
+    const process = rig.process({ store })
+    await Promise.all(Array.from({ length: 50 }, () => process.accessToken(sid)))
+    expect(finds).toBe(1)
+  })
+
+  it("for another API goes when it has ended, and makes room", async () => {
+    const sid = await rig.login(36_000)
+    const process = rig.process()
+    await process.accessToken(sid, { audience: "https://a.example" })
+    rig.clock.seconds += 3600
+    await process.accessToken(sid, { audience: "https://b.example" })
+    expect((await rig.sealed(sid)).others?.map(({ audience }) => audience)).toEqual(["https://b.example"])
+  })
+
+  it("of a session whose time is over is not given out", async () => {
+    const sid = await rig.login(40 * 86_400)
+    rig.clock.seconds += 31 * 86_400
+    expect(await failureOf(rig.process().accessToken(sid))).toBe("session_expired undefined")
   })
 
   it("of a session that has ended is not given out", async () => {
@@ -223,6 +251,37 @@ describe("R14: a holder that wakes after its lease", () => {
     expect(await state(sid)).toBe("ok")
   })
 
+  it("and saves before one whose own lease is over too: that one's refusal gives nothing up", async () => {
+    const sid = await rig.login()
+    const first = await sleeper(sid)
+    leaseOver()
+    const { opened, open } = gate()
+    rig.answers.push(async (_, usual) => {
+      await opened
+      return usual()
+    })
+    const second = rig.process().accessToken(sid)
+    await expect.poll(() => rig.asked.length).toBe(2)
+    leaseOver()
+    first.wake()
+    const token = await first.token
+    open()
+    expect(await second).toBe(token)
+    expect(await state(sid)).toBe("ok")
+  })
+
+  it("and saves what the next holder may have spent: a refusal of it proves nothing of the user", async () => {
+    const sid = await rig.login()
+    const late = await sleeper(sid)
+    const now = performance.now()
+    const clock = vi.spyOn(performance, "now").mockReturnValue(now + 46_000)
+    leaseOver()
+    late.wake()
+    await late.token
+    clock.mockRestore()
+    expect(await state(sid)).toBe("uncertain")
+  })
+
   it("and finds another at it: it saves when that one has had its turn", async () => {
     const sid = await rig.login()
     const late = await sleeper(sid)
@@ -254,7 +313,8 @@ describe("H3: the provider's word", () => {
     expect(rig.asked).toHaveLength(1)
     rig.clock.seconds += 5
     refuse()
-    expect(await failureOf(rig.process().accessToken(sid))).toBe("reauthentication_required revoked")
+    for (const _again of [1, 2])
+      expect(await failureOf(rig.process().accessToken(sid))).toBe("reauthentication_required revoked")
     expect(await state(sid)).toBe("revoked")
     expect(types()).toEqual(["idp.refresh.failed", "idp.grant.revoked"])
     expect(rig.ended).toEqual([])
@@ -311,5 +371,24 @@ describe("H3: the provider's word", () => {
       expect.objectContaining({ type: "idp.refresh.identity_changed", reason: "id_token_sub_changed" }),
     )
     expect((await rig.store.find(sid)).row?.grantRev).toBe(0)
+  })
+})
+
+describe("userInfo and claims", () => {
+  it("are the user's, fresh from the provider, or as they were at login", async () => {
+    const sid = await rig.login(3600)
+    const process = rig.process()
+    expect(await process.userInfo(sid)).toMatchObject({ sub: expect.any(String) })
+    expect(await process.claims(sid)).toEqual({ name: "Ada" })
+    expect(rig.asked).toHaveLength(0)
+  })
+
+  it("ask with another token, once, where the provider has ended the present one before its time", async () => {
+    const sid = await rig.login(3600)
+    const { access_token } = await rig.sealed(sid)
+    rig.refused.add(access_token)
+    const { accessToken } = await rig.process().userInfo(sid)
+    expect(accessToken).not.toBe(access_token)
+    expect(rig.asked).toHaveLength(1)
   })
 })

@@ -29,6 +29,8 @@ export interface GrantRig {
   /** What the provider was asked, oldest first. */
   asked: RefreshInput[]
   revoked: string[]
+  /** Access tokens that userinfo does not take. */
+  refused: Set<string>
   ended: { sid: string; reason: string }[]
   /** Steps in for the provider's next answers; each is used once. */
   answers: ((input: RefreshInput, usual: () => RefreshOutcome) => Promise<RefreshOutcome> | RefreshOutcome)[]
@@ -61,7 +63,8 @@ export function createGrantRig(rotation: Rotation = "strict"): GrantRig {
   const events: PkceEventInput[] = []
   const emit = (event: PkceEventInput) => void events.push(event)
   const spent = new Set<string>()
-  const rig: Pick<GrantRig, "asked" | "revoked" | "ended" | "answers"> = {
+  const rig: Pick<GrantRig, "asked" | "revoked" | "ended" | "answers" | "refused"> = {
+    refused: new Set(),
     asked: [],
     revoked: [],
     ended: [],
@@ -89,7 +92,12 @@ export function createGrantRig(rotation: Rotation = "strict"): GrantRig {
       const answer = rig.answers.shift()
       return answer ? answer(input, () => usual(input)) : usual(input)
     },
-    userinfo: async (accessToken: string, subject: string) => ({ sub: subject, accessToken }),
+    async userinfo(accessToken: string, subject: string) {
+      // RFC 6750 section 3.1: the provider has ended it before its time.
+      if (rig.refused.has(accessToken))
+        throw new ProviderError("idp_bad_response", false, { reason: "userinfo_unauthorized" })
+      return { sub: subject, accessToken }
+    },
     async revoke(token: string) {
       rig.revoked.push(token)
     },

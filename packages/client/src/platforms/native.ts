@@ -1,0 +1,130 @@
+import { PkceError } from "../errors.js"
+import type { BrowserOutcome, BrowserPort, CryptoPort } from "./ports.js"
+import { sha256 } from "./sha256.js"
+
+/** Something that was subscribed to, as React Native's modules hand it out. */
+export interface Subscription {
+  remove(): void
+}
+
+/** `Linking` of React Native and of Expo. */
+export interface LinkingLike {
+  addEventListener(type: "url", listener: (event: { url: string }) => void): Subscription
+  getInitialURL(): Promise<string | null | undefined>
+  openURL(url: string): Promise<unknown>
+}
+
+/** `AppState` of React Native. */
+export interface AppStateLike {
+  addEventListener(type: "change", listener: (state: string) => void): Subscription
+}
+
+/** A store that is uninstalled with the app, such as AsyncStorage. It gets a random number, and no secret. */
+export interface FenceLike {
+  getItem(key: string): Promise<string | null>
+  setItem(key: string, value: string): Promise<unknown>
+  removeItem(key: string): Promise<unknown>
+}
+
+/**
+ * Milliseconds between a browser that is reported as gone and the callback that may still be on its way: Android tells the
+ * app that it is in front before it hands over the link.
+ */
+const GRACE = 1500
+
+/** Randomness from the platform; SHA-256 of our own, since engines have it in as many ways as there are, or not at all. */
+export function nativeCrypto(random: (length: number) => Uint8Array): CryptoPort {
+  return {
+    randomBytes(length) {
+      const bytes = random(length)
+      // A1: a module that gives less than was asked for is none.
+      if (bytes?.length !== length) throw new PkceError("crypto_unavailable", "start")
+      return bytes
+    },
+    sha256,
+  }
+}
+
+export const nativeLinks = (linking: LinkingLike) => ({
+  links(listener: (url: string) => void) {
+    const subscription = linking.addEventListener("url", ({ url }) => listener(url))
+    return () => subscription.remove()
+  },
+  // A start without a link, or a module that cannot tell: neither is a reason not to start.
+  callbackUrl: () =>
+    linking.getInitialURL().then(
+      (url) => url ?? null,
+      () => null,
+    ),
+})
+
+export const appWakes = (appState: AppStateLike) => (listener: () => void) => {
+  const subscription = appState.addEventListener("change", (state) => {
+    if (state === "active") listener()
+  })
+  return () => subscription.remove()
+}
+
+export const fenceStore = (fence: FenceLike) => ({
+  get: (key: string) => fence.getItem(key),
+  set: async (key: string, value: string) => void (await fence.setItem(key, value)),
+  delete: async (key: string) => void (await fence.removeItem(key)),
+})
+
+/** What a browser module says of its end. `maybe` the callback is still on its way, by a link. */
+export type NativeOutcome = BrowserOutcome | { type: "maybe" }
+
+export interface NativeBrowser {
+  /** Resolves when the browser is gone, or earlier, with what is known. */
+  open(url: string, redirectUri: string): Promise<NativeOutcome>
+  close(): unknown
+  visit(url: string): unknown
+}
+
+/**
+ * A browser whose callback comes from its own answer or by a link, whichever is first: the client takes the links itself, and
+ * closes the run when one of them ends the login.
+ */
+export function nativeBrowser(browser: NativeBrowser): BrowserPort {
+  return {
+    start(redirectUri, clock) {
+      let isOpen = false
+      let end = (_: BrowserOutcome) => {}
+      return {
+        redirectUri,
+        open: (url) =>
+          new Promise((resolve, reject) => {
+            end = resolve
+            isOpen = true
+            browser.open(url, redirectUri).then(
+              (outcome) => {
+                isOpen = false
+                if (outcome.type !== "maybe") return resolve(outcome)
+                clock.after(GRACE, () => resolve({ type: "cancelled" }))
+              },
+              (error) => {
+                isOpen = false
+                reject(error)
+              },
+            )
+          }),
+        close() {
+          if (isOpen) quietly(() => browser.close())
+          isOpen = false
+          end({ type: "cancelled" })
+        },
+      }
+    },
+    visit: async (url) => void (await browser.visit(url)),
+  }
+}
+
+/** Closing what the user has closed already is an error for some modules and none for us. */
+function quietly(work: () => unknown): void {
+  try {
+    const result = work()
+    if (result instanceof Promise) result.catch(() => {})
+  } catch {
+    // It is closed.
+  }
+}

@@ -1,0 +1,137 @@
+import { toBase64url } from "@pkce/protocol"
+import {
+  type AppStateLike,
+  appWakes,
+  type FenceLike,
+  fenceStore,
+  type LinkingLike,
+  type NativeOutcome,
+  nativeBrowser,
+  nativeCrypto,
+  nativeLinks,
+} from "./native.js"
+import type { Platform } from "./ports.js"
+import { slotStorage } from "./slots.js"
+
+/** The modules that {@link reactNative} is made of. */
+export interface ReactNativeModules {
+  /** `react-native-inappbrowser-reborn`. Without it, or where it is not available, the login opens in the browser app. */
+  InAppBrowser?: {
+    isAvailable(): Promise<boolean>
+    openAuth(
+      url: string,
+      redirectUrl: string,
+      options?: { ephemeralWebSession?: boolean; showInRecents?: boolean },
+    ): Promise<{ type: string; url?: string }>
+    closeAuth(): void
+  }
+  /** `react-native-keychain` */
+  Keychain: {
+    ACCESSIBLE: { AFTER_FIRST_UNLOCK_THIS_DEVICE_ONLY: string }
+    STORAGE_TYPE: { AES_GCM_NO_AUTH: string }
+    // biome-ignore lint/suspicious/noExplicitAny: its options are enums, which no structure matches
+    getGenericPassword(options?: any): Promise<false | { password: string }>
+    // biome-ignore lint/suspicious/noExplicitAny: as above
+    setGenericPassword(user: string, password: string, options?: any): Promise<unknown>
+    // biome-ignore lint/suspicious/noExplicitAny: as above
+    resetGenericPassword(options?: any): Promise<unknown>
+  }
+  /** Cryptographically secure bytes, for instance by `react-native-get-random-values`. */
+  randomBytes(length: number): Uint8Array
+  /** `Linking` of React Native */
+  Linking: LinkingLike
+  /** `AppState` of React Native */
+  AppState: AppStateLike
+  /** As in Expo: such as AsyncStorage, to notice a reinstallation and a backup that cannot be opened. */
+  fence?: FenceLike
+}
+
+export interface ReactNativeOptions {
+  /** iOS: no cookies of the system's browser, and no question before it opens. Default false. */
+  ephemeral?: boolean
+  /** Keeps several clients in one app apart. Default `pkce`. */
+  name?: string
+}
+
+const LIMIT = 2048
+const LOCKED = /-25308|interaction is not allowed/i
+
+/**
+ * React Native without Expo: an authentication session or the browser app, the keychain, deep links.
+ *
+ * @example
+ * ```ts
+ * import "react-native-get-random-values"
+ * import { AppState, Linking } from "react-native"
+ * import { InAppBrowser } from "react-native-inappbrowser-reborn"
+ * import * as Keychain from "react-native-keychain"
+ *
+ * const randomBytes = (length: number) => crypto.getRandomValues(new Uint8Array(length))
+ * const platform = reactNative({ InAppBrowser, Keychain, Linking, AppState, randomBytes })
+ * ```
+ */
+export function reactNative(modules: ReactNativeModules, options: ReactNativeOptions = {}): Platform {
+  const { InAppBrowser, Keychain, Linking, AppState, randomBytes, fence } = modules
+  const { ephemeral = false, name = "pkce" } = options
+  const crypto = nativeCrypto(randomBytes)
+  const wakes = appWakes(AppState)
+  // K5: readable after the first unlock, on this device only; no question to the user.
+  const accessOf = (service: string) => ({
+    service,
+    accessible: Keychain.ACCESSIBLE.AFTER_FIRST_UNLOCK_THIS_DEVICE_ONLY,
+    storage: Keychain.STORAGE_TYPE.AES_GCM_NO_AUTH,
+  })
+
+  /** The browser app tells nothing: the user is back when this app is in front again. */
+  async function openBrowserApp(url: string): Promise<NativeOutcome> {
+    const back = new Promise<void>((resolve) => {
+      const stop = wakes(() => {
+        stop()
+        resolve()
+      })
+    })
+    await Linking.openURL(url)
+    await back
+    return { type: "maybe" }
+  }
+
+  return {
+    name: "react-native",
+    crypto,
+    browser: nativeBrowser({
+      async open(url, redirectUri) {
+        if (!(await InAppBrowser?.isAvailable())) return openBrowserApp(url)
+        const shown = { ephemeralWebSession: ephemeral, showInRecents: true }
+        const result = await InAppBrowser?.openAuth(url, redirectUri, shown)
+        // Its Android half may answer with an older link (P4): the client knows which login a callback is for.
+        if (result?.type === "success" && result.url) return { type: "callback", url: result.url }
+        return { type: result?.type === "cancel" ? "cancelled" : "maybe" }
+      },
+      close: () => InAppBrowser?.closeAuth(),
+      visit: (url) => Linking.openURL(url),
+    }),
+    storage: slotStorage(
+      {
+        async get(key) {
+          const found = await Keychain.getGenericPassword(accessOf(key))
+          return found ? found.password : null
+        },
+        async set(key, value) {
+          // `false` is how it says that nothing was written.
+          if ((await Keychain.setGenericPassword("pkce", value, accessOf(key))) === false)
+            throw new Error("the keychain did not take it")
+        },
+        delete: async (key) => void (await Keychain.resetGenericPassword(accessOf(key))),
+      },
+      {
+        name,
+        limit: LIMIT,
+        isLocked: (error) => LOCKED.test(String((error as Error | undefined)?.message)),
+        randomText: () => toBase64url(crypto.randomBytes(16)),
+        ...(fence && { fence: fenceStore(fence) }),
+      },
+    ),
+    ...nativeLinks(Linking),
+    wakes,
+  }
+}
