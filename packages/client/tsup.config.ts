@@ -15,5 +15,6 @@ export default defineConfig({
     capacitor: "src/platforms/capacitor.ts",
     electron: "src/platforms/electron.ts",
     react: "src/react.ts",
+    diagnose: "src/diagnose.ts",
   },
 })

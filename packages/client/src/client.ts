@@ -1,11 +1,11 @@
 import type { ConfigProvider, Device } from "@pkce/protocol"
-import { PkceError } from "./errors.js"
 import type { SignedIn } from "./login/exchange.js"
 import { createLogins, type LoginOptions, type LoginResult, type Restored } from "./login/login.js"
 import { createProviderList } from "./login/provider.js"
 import { webCrypto } from "./pkce/crypto.js"
-import { originOf, secureOriginOf } from "./pkce/url.js"
+import { originOf } from "./pkce/url.js"
 import type { Platform } from "./platforms/ports.js"
+import { baseOf, secure } from "./session/base.js"
 import { systemClock } from "./session/clock.js"
 import { createDevices, type Devices } from "./session/devices.js"
 import { type ClientSession, createEvents, type PkceClientEvent } from "./session/events.js"
@@ -101,24 +101,6 @@ export interface PkceClient {
    */
   logout(options?: LogoutOptions): Promise<void>
   sessions: Devices
-}
-
-function secure(url: string): string {
-  const origin = secureOriginOf(url)
-  if (!origin || url.includes("?")) throw new PkceError("insecure_endpoint", "configure")
-  return origin
-}
-
-/** The mount's URL without a trailing slash. A path is resolved in the browser only. */
-function baseOf(server: string, platform: Platform): () => string {
-  const isPath = /^\/(?![/\\])/.test(server)
-  const base = () => {
-    const url = ((isPath && platform.origin?.()) || "") + server.replace(/\/+$/, "")
-    secure(url)
-    return url
-  }
-  if (!isPath) base()
-  return base
 }
 
 /**

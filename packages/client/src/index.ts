@@ -13,6 +13,7 @@ export type {
   ChangesPort,
   ClockPort,
   CryptoPort,
+  LossReason,
   Platform,
   StoragePort,
 } from "./platforms/ports.js"

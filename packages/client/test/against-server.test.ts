@@ -7,6 +7,7 @@ import { createPkceServer } from "../../server/src/server.js"
 import { startFakeProvider } from "../../server/src/testing/provider.js"
 import type { FakeProvider } from "../../server/src/testing/provider-types.js"
 import { createPkceClient, type PkceClient } from "../src/client.js"
+import { diagnose } from "../src/diagnose.js"
 import type { ClockPort, Platform } from "../src/platforms/ports.js"
 import type { PkceClientEvent } from "../src/session/events.js"
 import { memoryStorage, type TestStorage } from "./support/storage.js"
@@ -273,4 +274,19 @@ describe("R2 R4 R5 R6 R18 the real client at the real backend", () => {
       expect((await app.fetch("/me")).status).toBe(401)
     },
   )
+})
+
+it("diagnose asks a real backend about the redirect URI, and the provider hears nothing of it", async () => {
+  const { redirectUris } = idp.options()
+  const [registered = ""] = redirectUris
+  const diagnosed = (redirectUri: string) =>
+    diagnose({
+      server: `${base}/auth`,
+      redirectUri,
+      platform: { name: "test", clock, storage: memoryStorage(), browser: { start: () => Promise.reject() } },
+    })
+  expect((await diagnosed(registered)).text).toContain(`ok   redirect: ${registered} is registered`)
+  const { checks } = await diagnosed(`${registered}/other`)
+  expect(checks.filter(({ ok }) => !ok).map(({ name }) => name)).toEqual(["redirect"])
+  expect(idp.calls.token).toBe(0)
 })

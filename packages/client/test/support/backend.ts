@@ -132,6 +132,7 @@ export function testBackend(clock: TestClock) {
       row.revoked = "session_revoked"
       return answer(200, settings.logoutUrl ? { logout_url: settings.logoutUrl } : {})
     }
+    if (seen.route === "GET /session") return answer(200, {})
     if (seen.route === "GET /sessions") {
       return answer(200, { sessions: [...rows.keys()].map((session_id) => ({ session_id })) })
     }

@@ -1,6 +1,15 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest"
 import { memoryStore } from "../../src/stores/memory.js"
-import { type Call, call, type Fixture, parsed, random, startServer, wire } from "../support/server.js"
+import {
+  type Call,
+  call,
+  type Fixture,
+  parsed,
+  random,
+  startServer,
+  wire,
+  withoutPush,
+} from "../support/server.js"
 
 let fixture: Fixture
 beforeEach(async () => {
@@ -45,6 +54,9 @@ describe("oidcc-client-test-rp-backchannel-rpinitlogout", () => {
   })
 
   it("F11: what it ends is refused at once by the process that heard it", async () => {
+    // A store that tells nobody: the process must know by itself.
+    await fixture.close()
+    fixture = await startServer({ store: withoutPush(memoryStore()) })
     const grant = await signIn("ada", "s1")
     await send(fixture.idp.logoutToken({ sub: "ada", sid: "s1" }))
     expect(await fixture.auth.authenticate(String(grant.session_token))).toBeNull()
@@ -232,6 +244,14 @@ describe("I11, I12: outages and forms", () => {
     const answer = await send("", request)
     expect(answer.status).toBe(status)
     expect(answer.headers["Cache-Control"]).toBe("no-store")
+  })
+
+  it("I12: of two tokens none is taken, however good the last one is", async () => {
+    const grant = await signIn("ada", "s1")
+    const good = fixture.idp.logoutToken({ sub: "ada", sid: "s1" })
+    const raw = `logout_token=other&logout_token=${good}`
+    expect((await send("", { raw })).status).toBe(400)
+    expect(await live(grant)).toBe(true)
   })
 
   it("I12: GET is 405", async () => {

@@ -1,0 +1,155 @@
+import { isTerminal, PROTOCOL_VERSION } from "@pkce/protocol"
+import type { PkceClientOptions } from "./client.js"
+import { PkceError } from "./errors.js"
+import { randomText, webCrypto } from "./pkce/crypto.js"
+import { originOf } from "./pkce/url.js"
+import type { CryptoPort, Platform } from "./platforms/ports.js"
+import { baseOf } from "./session/base.js"
+import { systemClock } from "./session/clock.js"
+import { createEvents } from "./session/events.js"
+import { createRecordStore } from "./session/record.js"
+import { createSessionState, type SessionState } from "./session/state.js"
+import { createWire, type Wire } from "./session/wire.js"
+
+/** One thing that was looked at. */
+export interface DiagnosisCheck {
+  name: "random" | "storage" | "server" | "redirect" | "session"
+  ok: boolean
+  /** A sentence for the developer. It holds no secret, and nothing of the user. */
+  detail: string
+}
+
+/** What {@link diagnose} found. */
+export interface Diagnosis {
+  ok: boolean
+  checks: DiagnosisCheck[]
+  /** All of it as text, to paste into an issue. */
+  text: string
+}
+
+interface Deps {
+  platform: Platform
+  crypto: CryptoPort
+  wire: Wire
+  state: SessionState
+  /** An id where the app names one; else the first that the backend names. */
+  provider: string | undefined
+}
+
+// SHA-256 of the three letters "abc" (FIPS 180-4).
+const ABC = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+const hex = (bytes: Uint8Array) => Array.from(bytes, (byte) => (byte + 256).toString(16).slice(1)).join("")
+
+type Finding = Omit<DiagnosisCheck, "name">
+const good = (detail: string): Finding => ({ ok: true, detail })
+const bad = (detail: string): Finding => ({ ok: false, detail })
+
+async function checkRandom({ crypto }: Deps): Promise<Finding> {
+  const [one, other] = [randomText(crypto), randomText(crypto)]
+  if (one === other) return bad("it gives the same twice")
+  const digest = hex(await crypto.sha256(Uint8Array.of(97, 98, 99)))
+  if (digest !== ABC) return bad("SHA-256 is wrong")
+  return good("a secure generator and SHA-256")
+}
+
+/** Writes what is there once more, or, where there is nothing, something that no version reads, and takes it away again. */
+async function checkStorage({ platform: { storage } }: Deps): Promise<Finding> {
+  let before: string | null = null
+  await storage.update((current) => {
+    before = current
+    return current ?? "{}"
+  })
+  const after = await storage.read()
+  if (before === null) await storage.update((current) => (current === "{}" ? null : undefined))
+  if (after === null) return bad("what was written is not there")
+  return good(before === null ? "takes a record" : "has a record")
+}
+
+async function checkServer({ wire }: Deps): Promise<Finding> {
+  const { ok, code, body } = await wire.send({ method: "GET", path: "/config" })
+  if (!ok)
+    return bad(code ? `it answers ${code}` : "no answer of the handler: is it mounted there, and reachable?")
+  const { providers, protocol } = body as { providers?: unknown[]; protocol?: unknown }
+  if (protocol !== PROTOCOL_VERSION) return bad(`it speaks version ${String(protocol)}`)
+  return good(`answers, with ${providers?.length ?? 0} provider(s)`)
+}
+
+const advice = (uri: string): string => {
+  const isCustom = originOf(uri) === null
+  return isCustom && !/^[a-z][a-z0-9+-]*\.[a-z0-9+.-]+:/i.test(uri)
+    ? "; its scheme has no dot, so another app may have it by accident"
+    : ""
+}
+
+/** Asks by an exchange that can only fail: its issuer is nobody's, so the provider is never called. */
+async function checkRedirect(uri: string, { wire, crypto, provider }: Deps): Promise<Finding> {
+  const { body: config } = await wire.send({ method: "GET", path: "/config" })
+  const [first] = (config.providers ?? []) as { id: string }[]
+  const { code } = await wire.send({
+    method: "POST",
+    path: "/exchange",
+    body: {
+      provider: provider ?? first?.id,
+      code: "diagnose",
+      code_verifier: randomText(crypto),
+      nonce: randomText(crypto),
+      redirect_uri: uri,
+      iss: "https://diagnose.invalid",
+    },
+  })
+  if (code === "redirect_uri_not_allowed")
+    return bad(`${uri} is not in the backend's redirectUris, byte for byte`)
+  if (code !== "login_failed") return bad(`${uri} could not be asked about (${code ?? "no answer"})`)
+  return good(`${uri} is registered at the backend${advice(uri)}`)
+}
+
+async function checkSession({ state, wire }: Deps): Promise<Finding> {
+  const session = await state.load()
+  if (!session) return good("nobody is signed in")
+  const bearer = session.token?.value
+  if (!bearer || state.tokenLeft() <= 0) return good("signed in; the session token is due")
+  const { ok, code } = await wire.send({ method: "GET", path: "/session", bearer })
+  if (ok) return good("signed in, and the backend knows it")
+  return bad(isTerminal(code) ? `the backend says ${code}` : "signed in; the backend could not be asked")
+}
+
+/**
+ * For the developer: whether the backend answers and knows the redirect URI, the storage keeps what it is given, and there is a
+ * source of randomness. It takes what `createPkceClient` takes, never rejects, and changes nothing. It costs one exchange that
+ * fails, which the backend counts. An entry of its own, so that an app which never asks does not carry it.
+ *
+ * @example
+ * ```ts
+ * const options = { server, redirectUri, platform: web() }
+ * export const auth = createPkceClient(options)
+ * console.log((await diagnose(options)).text)
+ * ```
+ */
+export async function diagnose(options: PkceClientOptions): Promise<Diagnosis> {
+  const { platform, redirectUri, provider } = options
+  const checks: DiagnosisCheck[] = []
+  async function check(name: DiagnosisCheck["name"], work: () => Promise<Finding>): Promise<void> {
+    // What a module throws may quote anything: only a code of ours is shown.
+    const found = await work().catch((thrown) => bad(thrown instanceof PkceError ? thrown.code : "it threw"))
+    checks.push({ name, ...found })
+  }
+  const clock = platform.clock ?? systemClock
+  const http: typeof fetch = platform.http ?? ((input, init) => globalThis.fetch(input, init))
+  // Asked for inside a check, so that a wrong `server` is a finding.
+  const wire = createWire(http, clock, () => baseOf(options.server, platform)())
+  const state = createSessionState(createRecordStore(platform.storage), clock, createEvents())
+  const deps: Deps = { platform, crypto: platform.crypto ?? webCrypto, wire, state, provider }
+
+  await check("random", () => checkRandom(deps))
+  await check("storage", () => checkStorage(deps))
+  await check("server", () => checkServer(deps))
+  const redirectUris = typeof redirectUri === "string" ? [redirectUri] : Object.values(redirectUri)
+  for (const uri of redirectUris) await check("redirect", () => checkRedirect(uri, deps))
+  await check("session", () => checkSession(deps))
+  const lines = checks.map(({ name, ok, detail }) => `${ok ? "ok  " : "FAIL"} ${name}: ${detail}`)
+  return {
+    ok: checks.every(({ ok }) => ok),
+    checks,
+    text: [`@pkce/client on ${platform.name}`, ...lines].join("\n"),
+  }
+}

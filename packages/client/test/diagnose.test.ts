@@ -1,0 +1,102 @@
+import { expect, it } from "vitest"
+import { diagnose } from "../src/diagnose.js"
+import { answer, provider, refusal } from "./support/backend.js"
+import { REDIRECT, testDevice } from "./support/device.js"
+
+const names = ["random", "storage", "server", "redirect", "session"]
+const optionsOf = (device: ReturnType<typeof testDevice>) => ({
+  server: "https://api.example.com/auth",
+  redirectUri: REDIRECT,
+  platform: device.platform(),
+})
+const failing = async (device: ReturnType<typeof testDevice>, more = {}) => {
+  const { ok, checks, text } = await diagnose({ ...optionsOf(device), ...more })
+  const bad = checks.filter((check) => !check.ok)
+  expect(ok).toBe(bad.length === 0)
+  for (const { detail } of checks) expect(text).toContain(detail)
+  return bad.map(({ name, detail }) => `${name}: ${detail}`)
+}
+
+it("says that all is well, before and after a login, and changes nothing", async () => {
+  const device = testDevice()
+  const app = device.start()
+  expect((await diagnose(optionsOf(device))).checks.map(({ name }) => name)).toEqual(names)
+  expect(await failing(device)).toEqual([])
+  expect(device.storage.text()).toBeNull()
+  await app.login()
+  const before = device.storage.text()
+  expect(await failing(device)).toEqual([])
+  expect(device.storage.text()).toBe(before)
+  expect(app.session).not.toBeNull()
+})
+
+it("shows no secret, and nothing of the user", async () => {
+  const device = testDevice()
+  const app = device.start()
+  await app.login()
+  const { text } = await diagnose(optionsOf(device))
+  const record = JSON.parse(device.storage.text() ?? "{}")
+  for (const secret of [record.session.refreshToken, record.session.verifier, record.session.token.value])
+    expect(text).not.toContain(secret)
+})
+
+it("finds a redirect URI that the backend does not know, without calling the provider", async () => {
+  const device = testDevice()
+  const refuse = (seen: { route: string }) =>
+    seen.route === "POST /exchange" ? refusal(400, "redirect_uri_not_allowed") : undefined
+  device.backend.faults.push(refuse, refuse, refuse, refuse)
+  expect(await failing(device)).toEqual([
+    `redirect: ${REDIRECT} is not in the backend's redirectUris, byte for byte`,
+  ])
+  const [sent] = device.backend.to("POST /exchange")
+  expect(sent?.body).toMatchObject({ provider: provider.id, iss: "https://diagnose.invalid" })
+})
+
+it("finds a backend that is away, and one that is something else", async () => {
+  const device = testDevice()
+  device.backend.settings.whileDown = true
+  expect((await failing(device)).map((text) => text.split(":")[0])).toEqual(["server", "redirect"])
+  device.backend.settings.whileDown = false
+  device.backend.faults.push(answer(200, { protocol: 2, providers: [] }))
+  expect(await failing(device)).toEqual(["server: it speaks version 2"])
+})
+
+it("finds a storage that fails, and says nothing of what it threw", async () => {
+  const device = testDevice()
+  device.storage.failing = true
+  expect(await failing(device)).toEqual(["storage: it threw", "session: storage_unavailable"])
+})
+
+it("A1: finds a generator that gives the same twice, and a wrong SHA-256", async () => {
+  const device = testDevice()
+  const platform = device.platform()
+  const same = { randomBytes: (length: number) => new Uint8Array(length), sha256: () => new Uint8Array(32) }
+  expect((await failing(device, { platform: { ...platform, crypto: same } }))[0]).toBe(
+    "random: it gives the same twice",
+  )
+  const real = platform.crypto?.randomBytes ?? (() => new Uint8Array())
+  const wrong = { randomBytes: real, sha256: () => new Uint8Array(32) }
+  expect((await failing(device, { platform: { ...platform, crypto: wrong } }))[0]).toBe(
+    "random: SHA-256 is wrong",
+  )
+})
+
+it("finds a session that the backend has ended", async () => {
+  const device = testDevice()
+  const app = device.start()
+  await app.login()
+  const ended = (seen: { route: string }) =>
+    seen.route === "GET /session" ? refusal(401, "session_revoked") : undefined
+  device.backend.faults.push(ended, ended, ended, ended)
+  expect((await diagnose(optionsOf(device))).checks.at(-1)).toEqual({
+    name: "session",
+    ok: false,
+    detail: "the backend says session_revoked",
+  })
+})
+
+it("advises a scheme in reverse-domain form", async () => {
+  const device = testDevice()
+  const { text } = await diagnose({ ...optionsOf(device), redirectUri: "myapp://callback" })
+  expect(text).toContain("its scheme has no dot")
+})
