@@ -45,6 +45,7 @@ beforeEach(() => {
     ...real,
     revoke: (sid, reason) => loud.revoke(sid, reason),
     revokeByUser: (sub, reason, except) => loud.revokeByUser(sub, reason, except),
+    revokeByProviderSession: (iss, sid, reason) => loud.revokeByProviderSession(iss, sid, reason),
   }
   revocations = persistRevocations(wrapped, faulty(true), {
     refuse: (sid) => void refused.push(sid),
@@ -79,6 +80,20 @@ describe("F12: a revocation that the store did not take", () => {
     const before = calls.length
     await pass(20 * MINUTE)
     expect(calls.length).toBe(before)
+  })
+
+  it("F12: the sessions of one at the provider too, which are refused here as soon as their names are known", async () => {
+    const { sid, idpIss } = await created(real, { idpSid: "theirs" })
+    const other = await created(real, { idpSid: "another" })
+    fails = down
+    await expect(revocations.store.revokeByProviderSession(idpIss, "theirs", "logout")).rejects.toThrow(
+      "gone",
+    )
+    expect(refused).toEqual([])
+    fails = up
+    await pass(15_000)
+    expect([await isLive(sid), await isLive(other.sid)]).toEqual([false, true])
+    expect([refused, ended]).toEqual([[sid], [[sid, "logout"]]])
   })
 
   it("waits one second, then longer and longer, at most fifteen; chance takes up to half of it", async () => {
