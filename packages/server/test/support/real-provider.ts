@@ -91,6 +91,16 @@ export async function startRealProvider() {
     issuer,
     logoutToken: logout.token,
     newBrowser: () => newBrowser(issuer),
+    /** The provider's part of a whole server's options. */
+    options: () => ({
+      issuer,
+      clientId: "client_secret_basic",
+      clientSecret: SECRET,
+      clientAuthentication: "client_secret_basic" as const,
+      redirectUris: [REDIRECT_URI],
+      scope: "openid email",
+      allowLoopbackHttp: true as const,
+    }),
     /** Our side, as the client of that method. */
     open: (method: Method) => openClient(issuer, method),
     async close() {
