@@ -33,6 +33,7 @@ const ROOMS: Record<string, Record<string, string[]>> = {
     platforms: ["errors", "pkce"],
     session: ["errors", "pkce", "platforms"],
     login: ["errors", "pkce", "platforms", "session"],
+    testing: ["client", "errors", "platforms"],
   },
 }
 

@@ -16,5 +16,6 @@ export default defineConfig({
     electron: "src/platforms/electron.ts",
     react: "src/react.ts",
     diagnose: "src/diagnose.ts",
+    testing: "src/testing/index.ts",
   },
 })

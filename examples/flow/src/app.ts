@@ -35,8 +35,8 @@ export function watchApp(platform: Platform, tell: Tell, memory: Memory = new Ma
     http,
     browser: {
       ...browser,
-      async start(redirectUri) {
-        const run = await browser.start(redirectUri)
+      async start(redirectUri, clock) {
+        const run = await browser.start(redirectUri, clock)
         return {
           ...run,
           async open(url, expects) {

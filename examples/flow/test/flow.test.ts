@@ -103,8 +103,9 @@ async function appSteps(changes: { url?: string; callback?: string; verifier?: s
     },
   }
   const watched = watchApp(platform, (step) => steps.push(step))
+  const clock = { wall: Date.now, monotonic: Date.now, after: () => () => undefined }
   await watched.http?.("http://127.0.0.1:8/auth/config")
-  const run = await watched.browser.start("app:/callback")
+  const run = await watched.browser.start("app:/callback", clock)
   await run.open(
     `http://127.0.0.1:9/auth?state=state&nonce=n&code_challenge=${challenge}${changes.url ?? ""}`,
     () => true,

@@ -10,7 +10,7 @@ import { createPkceClient, type PkceClient } from "../src/client.js"
 import { diagnose } from "../src/diagnose.js"
 import type { ClockPort, Platform } from "../src/platforms/ports.js"
 import type { PkceClientEvent } from "../src/session/events.js"
-import { memoryStorage, type TestStorage } from "./support/storage.js"
+import { type FakeStorage, fakeStorage } from "../src/testing/storage.js"
 
 const MINUTE = 60_000
 
@@ -140,7 +140,7 @@ function network(random: Random) {
 }
 
 /** Every app that is started on one storage, as tabs or one after the other. */
-function device(http: typeof fetch, storage: TestStorage) {
+function device(http: typeof fetch, storage: FakeStorage) {
   const listeners = new Set<() => void>()
   const told: PkceClientEvent[] = []
   const platform: Platform = {
@@ -196,7 +196,7 @@ describe("R2 R4 R5 R6 R18 the real client at the real backend", () => {
   it.each([1, 2, 3, 4])("seed %i: 100 random steps through a bad network lose no session", async (seed) => {
     const random = seeded(seed)
     const way = network(random)
-    const storage = memoryStorage()
+    const storage = fakeStorage()
     const phone = device(way.http, storage)
     way.calm = false
     const tabs = [await signIn(phone.start()), phone.start()]
@@ -241,10 +241,10 @@ describe("R2 R4 R5 R6 R18 the real client at the real backend", () => {
     async (seed) => {
       const random = seeded(seed)
       const way = network(random)
-      const storage = memoryStorage()
+      const storage = fakeStorage()
       const owner = device(way.http, storage)
       const app = await signIn(owner.start())
-      const stolen = memoryStorage()
+      const stolen = fakeStorage()
       const thief = device(way.http, stolen)
       const robAfter = random.below(4)
       for (let step = 0; step < robAfter; step++) {
@@ -283,7 +283,7 @@ it("diagnose asks a real backend about the redirect URI, and the provider hears 
     diagnose({
       server: `${base}/auth`,
       redirectUri,
-      platform: { name: "test", clock, storage: memoryStorage(), browser: { start: () => Promise.reject() } },
+      platform: { name: "test", clock, storage: fakeStorage(), browser: { start: () => Promise.reject() } },
     })
   expect((await diagnosed(registered)).text).toContain(`ok   redirect: ${registered} is registered`)
   const { checks } = await diagnosed(`${registered}/other`)

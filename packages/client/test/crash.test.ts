@@ -1,10 +1,10 @@
 import { describe, expect, it, vi } from "vitest"
-import { provider } from "./support/backend.js"
-import { codeOf, honest, testDevice } from "./support/device.js"
+import { provider } from "../src/testing/backend.js"
+import { codeOf, fakeDevice, honest } from "../src/testing/device.js"
 
 const HOUR = 3_600_000
 const settle = () => new Promise((resolve) => setTimeout(resolve, 60))
-type Device = ReturnType<typeof testDevice>
+type Device = ReturnType<typeof fakeDevice>
 
 const isRevoked = (device: Device) => [...device.backend.rows.values()].some((row) => row.revoked)
 
@@ -29,7 +29,7 @@ describe("R5 the app dies", () => {
   const hangAfterCommit = () => new Promise<undefined>(() => {})
 
   it.each(points)("in a refresh %s: the next start goes on, nobody is logged out", async (_, plan) => {
-    const device = testDevice({ providers: [provider] })
+    const device = fakeDevice({ providers: [provider] })
     await device.start().login()
     for (const pause of [1_000, HOUR]) {
       device.clock.advance(HOUR)
@@ -52,7 +52,7 @@ describe("R5 the app dies", () => {
     ["after the grant, before it is stored", (device) => device.storage.at(2, "dies before"), true],
     ["after the grant is stored", (device) => device.storage.at(2, "dies after"), true],
   ])("in a login %s: the next start finishes it", async (_, plan, resumes) => {
-    const device = testDevice({ providers: [provider] })
+    const device = fakeDevice({ providers: [provider] })
     device.answer = async () => ({ type: "left" })
     await device.start().login()
     const url = honest(device.backend, device.opened[0] ?? "")
@@ -73,7 +73,7 @@ describe("R5 the app dies", () => {
   })
 
   it("a login that waited is not in the way after the app died", async () => {
-    const device = testDevice({ providers: [provider] })
+    const device = fakeDevice({ providers: [provider] })
     device.answer = () => new Promise(() => {})
     await cutShort(device.start().login())
     await vi.waitFor(() => expect(device.opened).toHaveLength(1))
@@ -87,7 +87,7 @@ describe("R5 the app dies", () => {
 
 describe("R7 storage that fails", () => {
   it("no browser opens for a login that could not be stored", async () => {
-    const device = testDevice({ providers: [provider] })
+    const device = fakeDevice({ providers: [provider] })
     const app = device.start()
     await app.restore()
     device.storage.failing = true
@@ -96,7 +96,7 @@ describe("R7 storage that fails", () => {
   })
 
   it("no step is sent that could not be stored; the session stays", async () => {
-    const device = testDevice({ providers: [provider] })
+    const device = fakeDevice({ providers: [provider] })
     const app = device.start()
     await app.login()
     device.clock.advance(HOUR)
@@ -110,7 +110,7 @@ describe("R7 storage that fails", () => {
   })
 
   it("a token that is still valid is given meanwhile", async () => {
-    const device = testDevice({ providers: [provider] })
+    const device = fakeDevice({ providers: [provider] })
     const app = device.start()
     await app.login()
     device.storage.failing = true
@@ -119,7 +119,7 @@ describe("R7 storage that fails", () => {
   })
 
   it("a grant that could not be stored is asked for again, identically", async () => {
-    const device = testDevice({ providers: [provider] })
+    const device = fakeDevice({ providers: [provider] })
     const app = device.start()
     await app.login()
     device.clock.advance(HOUR)
@@ -133,7 +133,7 @@ describe("R7 storage that fails", () => {
   })
 
   it("that cannot be read is not taken for a logout", async () => {
-    const device = testDevice({ providers: [provider] })
+    const device = fakeDevice({ providers: [provider] })
     await device.start().login()
     device.storage.failing = true
     const app = device.start()
@@ -146,7 +146,7 @@ describe("R7 storage that fails", () => {
   })
 
   it("a record that this version cannot read is as good as none", async () => {
-    const device = testDevice({ providers: [provider] })
+    const device = fakeDevice({ providers: [provider] })
     await device.storage.update(() => '{"v":99,"session":{}}')
     const app = device.start()
     expect(await app.restore()).toEqual({ session: null })

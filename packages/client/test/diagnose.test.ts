@@ -1,15 +1,15 @@
 import { expect, it } from "vitest"
 import { diagnose } from "../src/diagnose.js"
-import { answer, provider, refusal } from "./support/backend.js"
-import { REDIRECT, testDevice } from "./support/device.js"
+import { answer, provider, refusal } from "../src/testing/backend.js"
+import { fakeDevice, REDIRECT } from "../src/testing/device.js"
 
 const names = ["random", "storage", "server", "redirect", "session"]
-const optionsOf = (device: ReturnType<typeof testDevice>) => ({
+const optionsOf = (device: ReturnType<typeof fakeDevice>) => ({
   server: "https://api.example.com/auth",
   redirectUri: REDIRECT,
   platform: device.platform(),
 })
-const failing = async (device: ReturnType<typeof testDevice>, more = {}) => {
+const failing = async (device: ReturnType<typeof fakeDevice>, more = {}) => {
   const { ok, checks, text } = await diagnose({ ...optionsOf(device), ...more })
   const bad = checks.filter((check) => !check.ok)
   expect(ok).toBe(bad.length === 0)
@@ -18,7 +18,7 @@ const failing = async (device: ReturnType<typeof testDevice>, more = {}) => {
 }
 
 it("says that all is well, before and after a login, and changes nothing", async () => {
-  const device = testDevice()
+  const device = fakeDevice()
   const app = device.start()
   expect((await diagnose(optionsOf(device))).checks.map(({ name }) => name)).toEqual(names)
   expect(await failing(device)).toEqual([])
@@ -31,7 +31,7 @@ it("says that all is well, before and after a login, and changes nothing", async
 })
 
 it("shows no secret, and nothing of the user", async () => {
-  const device = testDevice()
+  const device = fakeDevice()
   const app = device.start()
   await app.login()
   const { text } = await diagnose(optionsOf(device))
@@ -41,7 +41,7 @@ it("shows no secret, and nothing of the user", async () => {
 })
 
 it("finds a redirect URI that the backend does not know, without calling the provider", async () => {
-  const device = testDevice()
+  const device = fakeDevice()
   const refuse = (seen: { route: string }) =>
     seen.route === "POST /exchange" ? refusal(400, "redirect_uri_not_allowed") : undefined
   device.backend.faults.push(refuse, refuse, refuse, refuse)
@@ -53,7 +53,7 @@ it("finds a redirect URI that the backend does not know, without calling the pro
 })
 
 it("finds a backend that is away, and one that is something else", async () => {
-  const device = testDevice()
+  const device = fakeDevice()
   device.backend.settings.whileDown = true
   expect((await failing(device)).map((text) => text.split(":")[0])).toEqual(["server", "redirect"])
   device.backend.settings.whileDown = false
@@ -62,13 +62,13 @@ it("finds a backend that is away, and one that is something else", async () => {
 })
 
 it("finds a storage that fails, and says nothing of what it threw", async () => {
-  const device = testDevice()
+  const device = fakeDevice()
   device.storage.failing = true
   expect(await failing(device)).toEqual(["storage: it threw", "session: storage_unavailable"])
 })
 
 it("A1: finds a generator that gives the same twice, and a wrong SHA-256", async () => {
-  const device = testDevice()
+  const device = fakeDevice()
   const platform = device.platform()
   const same = { randomBytes: (length: number) => new Uint8Array(length), sha256: () => new Uint8Array(32) }
   expect((await failing(device, { platform: { ...platform, crypto: same } }))[0]).toBe(
@@ -82,7 +82,7 @@ it("A1: finds a generator that gives the same twice, and a wrong SHA-256", async
 })
 
 it("finds a session that the backend has ended", async () => {
-  const device = testDevice()
+  const device = fakeDevice()
   const app = device.start()
   await app.login()
   const ended = (seen: { route: string }) =>
@@ -96,7 +96,7 @@ it("finds a session that the backend has ended", async () => {
 })
 
 it("advises a scheme in reverse-domain form", async () => {
-  const device = testDevice()
+  const device = fakeDevice()
   const { text } = await diagnose({ ...optionsOf(device), redirectUri: "myapp://callback" })
   expect(text).toContain("its scheme has no dot")
 })

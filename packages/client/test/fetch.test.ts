@@ -1,9 +1,9 @@
 import { describe, expect, it } from "vitest"
-import { provider, refusal } from "./support/backend.js"
-import { codeOf, testDevice } from "./support/device.js"
+import { provider, refusal } from "../src/testing/backend.js"
+import { codeOf, fakeDevice } from "../src/testing/device.js"
 
 async function loggedIn(options = {}) {
-  const device = testDevice({ providers: [provider], ...options })
+  const device = fakeDevice({ providers: [provider], ...options })
   const app = device.start()
   await app.login()
   device.backend.requests.splice(0)
@@ -120,7 +120,7 @@ describe("fetch", () => {
   })
 
   it("does without a token where nobody is logged in", async () => {
-    const device = testDevice()
+    const device = fakeDevice()
     device.backend.faults.push(no())
     expect((await device.start().fetch("/me")).status).toBe(401)
     expect(device.backend.requests).toHaveLength(1)
@@ -139,7 +139,7 @@ describe("fetch", () => {
 describe("sessions", () => {
   it("lists and ends them", async () => {
     const { device, app } = await loggedIn()
-    const other = testDevice(
+    const other = fakeDevice(
       { providers: [provider] },
       { backend: device.backend, clock: device.clock },
     ).start()
@@ -213,7 +213,7 @@ describe("logout", () => {
 
   it("everywhere ends the other devices, also after the token has ended", async () => {
     const { device, app } = await loggedIn()
-    const other = testDevice(
+    const other = fakeDevice(
       { providers: [provider] },
       { backend: device.backend, clock: device.clock },
     ).start()
@@ -245,14 +245,14 @@ describe("logout", () => {
   })
 
   it("without a session asks nobody", async () => {
-    const device = testDevice()
+    const device = fakeDevice()
     await device.start().logout({ everywhere: true, provider: true })
     expect(device.backend.requests).toEqual([])
   })
 })
 
 it("a server that is a path belongs to the page's origin, and is nothing before there is a page", async () => {
-  const device = testDevice({ server: "/auth/", providers: [provider] })
+  const device = fakeDevice({ server: "/auth/", providers: [provider] })
   let origin: string | undefined
   const app = device.start({ platform: { ...device.platform(), origin: () => origin } })
   expect(await codeOf(app.login())).toBe("insecure_endpoint")

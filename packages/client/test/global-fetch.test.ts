@@ -2,10 +2,10 @@ import { HttpResponse, http } from "msw"
 import { setupServer } from "msw/node"
 import { afterAll, afterEach, beforeAll, expect, it } from "vitest"
 import { createPkceClient } from "../src/client.js"
-import { provider, testBackend } from "./support/backend.js"
-import { testClock } from "./support/clock.js"
-import { codeOf, honest, REDIRECT } from "./support/device.js"
-import { memoryStorage } from "./support/storage.js"
+import { fakeBackend, provider } from "../src/testing/backend.js"
+import { fakeClock } from "../src/testing/clock.js"
+import { codeOf, honest, REDIRECT } from "../src/testing/device.js"
+import { fakeStorage } from "../src/testing/storage.js"
 
 const server = setupServer()
 beforeAll(() => server.listen({ onUnhandledRequest: "error" }))
@@ -14,8 +14,8 @@ afterAll(() => server.close())
 
 /** An app whose platform has no `http` of its own, in front of the backend as the network shows it. */
 function app() {
-  const clock = testClock()
-  const backend = testBackend(clock)
+  const clock = fakeClock()
+  const backend = fakeBackend(clock)
   server.use(
     http.all("https://api.example.com/auth/*", async ({ request }) => {
       const body = await request.text()
@@ -29,7 +29,7 @@ function app() {
     providers: [provider],
     platform: {
       name: "test",
-      storage: memoryStorage(),
+      storage: fakeStorage(),
       browser: {
         start: (redirectUri) => ({
           redirectUri,

@@ -1,13 +1,13 @@
 import { isChallenge, isVerifier, TERMINAL_CODES } from "@pkce/protocol"
 import { describe, expect, it, vi } from "vitest"
 import type { PkceClientEvent } from "../src/session/events.js"
-import { answer, type Fault, provider, refusal } from "./support/backend.js"
-import { codeOf, testDevice } from "./support/device.js"
+import { answer, type Fault, provider, refusal } from "../src/testing/backend.js"
+import { codeOf, fakeDevice } from "../src/testing/device.js"
 
 const HOUR = 3_600_000
-type Device = ReturnType<typeof testDevice>
+type Device = ReturnType<typeof fakeDevice>
 
-async function loggedIn(device: Device = testDevice({ providers: [provider] })) {
+async function loggedIn(device: Device = fakeDevice({ providers: [provider] })) {
   const app = device.start()
   await app.login()
   const events: PkceClientEvent[] = []
@@ -244,7 +244,7 @@ describe("what stalls", () => {
 
 describe("getSessionToken", () => {
   it("is null where nobody is logged in", async () => {
-    const device = testDevice()
+    const device = fakeDevice()
     expect(await device.start().getSessionToken()).toBeNull()
     expect(await device.start().refresh()).toBeNull()
     expect(device.backend.requests).toEqual([])
@@ -366,7 +366,7 @@ describe("R19 a device's clock that is wrong", () => {
   it.each([-10 * 365 * 24 * HOUR, 10 * 365 * 24 * HOUR])(
     "by %i ms from the start makes no difference",
     async (offset) => {
-      const device = testDevice({ providers: [provider] })
+      const device = fakeDevice({ providers: [provider] })
       device.clock.jump(offset)
       const { app } = await loggedIn(device)
       const token = await app.getSessionToken()

@@ -1,15 +1,15 @@
 import { createHash } from "node:crypto"
 import { describe, expect, it, vi } from "vitest"
 import type { PkceClientEvent } from "../src/session/events.js"
-import { answer, ISSUER, provider, refusal } from "./support/backend.js"
-import { codeOf, honest, REDIRECT, testDevice } from "./support/device.js"
+import { answer, ISSUER, provider, refusal } from "../src/testing/backend.js"
+import { codeOf, fakeDevice, honest, REDIRECT } from "../src/testing/device.js"
 
 const paramsOf = (url: string | undefined) => new URL(url ?? "").searchParams
-const recordOf = (device: ReturnType<typeof testDevice>) => JSON.parse(device.storage.text() ?? "null")
+const recordOf = (device: ReturnType<typeof fakeDevice>) => JSON.parse(device.storage.text() ?? "null")
 
 describe("a login", () => {
   it("asks the provider, redeems at the backend, and is there after a restart", async () => {
-    const device = testDevice({ device: { name: "Ada's phone" } })
+    const device = fakeDevice({ device: { name: "Ada's phone" } })
     const result = await device
       .start()
       .login({ appState: "/cart", loginHint: "ada", prompt: "login", uiLocales: "de" })
@@ -35,18 +35,18 @@ describe("a login", () => {
   })
 
   it("asks the backend for the providers once, and not at all where they are given", async () => {
-    const device = testDevice()
+    const device = fakeDevice()
     const app = device.start()
     await app.login()
     await app.login()
     expect(device.backend.to("GET /config")).toHaveLength(1)
-    const given = testDevice({ providers: [provider] })
+    const given = fakeDevice({ providers: [provider] })
     await given.start().login()
     expect(given.backend.to("GET /config")).toHaveLength(0)
   })
 
   it("asks again after the backend could not be reached", async () => {
-    const device = testDevice()
+    const device = fakeDevice()
     const app = device.start()
     device.backend.settings.whileDown = true
     expect(await codeOf(app.login())).toBe("network")
@@ -55,7 +55,7 @@ describe("a login", () => {
   })
 
   it("is cancelled by the user or the app, and that is a result", async () => {
-    const device = testDevice()
+    const device = fakeDevice()
     const app = device.start()
     device.answer = async () => ({ type: "cancelled" })
     expect(await app.login()).toEqual({ status: "cancelled" })
@@ -69,7 +69,7 @@ describe("a login", () => {
   })
 
   it("that the app ends before the browser opens opens none", async () => {
-    const device = testDevice()
+    const device = fakeDevice()
     const controller = new AbortController()
     device.backend.faults.push(() => {
       controller.abort()
@@ -81,7 +81,7 @@ describe("a login", () => {
   })
 
   it("ends with the session that handleRedirect makes while it waits", async () => {
-    const device = testDevice()
+    const device = fakeDevice()
     const app = device.start()
     device.answer = () => new Promise(() => {})
     const login = app.login({ appState: "here" })
@@ -94,7 +94,7 @@ describe("a login", () => {
   })
 
   it("or with what handleRedirect is refused", async () => {
-    const device = testDevice()
+    const device = fakeDevice()
     const app = device.start()
     device.answer = () => new Promise(() => {})
     const login = app.login().catch((error) => error.code)
@@ -106,7 +106,7 @@ describe("a login", () => {
   })
 
   it("can be finished although the system said cancelled", async () => {
-    const device = testDevice()
+    const device = fakeDevice()
     const app = device.start()
     device.answer = async () => ({ type: "cancelled" })
     await app.login()
@@ -115,7 +115,7 @@ describe("a login", () => {
   })
 
   it("fails typed where the browser cannot be shown", async () => {
-    const device = testDevice()
+    const device = fakeDevice()
     device.answer = () => Promise.reject(new Error("marker"))
     const error = await device
       .start()
@@ -127,7 +127,7 @@ describe("a login", () => {
 
   it("picks the provider and its redirect URI by id", async () => {
     const other = { ...provider, id: "other", issuer: "https://other.example/", client_id: "app-2" }
-    const device = testDevice({ redirectUri: { main: REDIRECT, other: "com.example.app://other/callback" } })
+    const device = fakeDevice({ redirectUri: { main: REDIRECT, other: "com.example.app://other/callback" } })
     device.backend.settings.providers = [provider, other]
     const app = device.start()
     device.answer = async () => ({ type: "cancelled" })
@@ -143,7 +143,7 @@ describe("a login", () => {
 
 describe("attack rows", () => {
   it("A1 no secure randomness: refused before the browser opens", async () => {
-    const device = testDevice()
+    const device = fakeDevice()
     const crypto = { randomBytes: () => new Uint8Array(0), sha256: (data: Uint8Array) => data }
     const app = device.start({ platform: { ...device.platform(), crypto } })
     expect(await codeOf(app.login())).toBe("crypto_unavailable")
@@ -152,7 +152,7 @@ describe("attack rows", () => {
   })
 
   it("A4 state, nonce, verifier and session verifier are four draws, and only what must be is in the URL", async () => {
-    const device = testDevice()
+    const device = fakeDevice()
     device.answer = async () => ({ type: "cancelled" })
     await device.start().login()
     const [{ state, step, request }] = recordOf(device).logins
@@ -169,7 +169,7 @@ describe("attack rows", () => {
   it.each([{ state: "x" }, { client_id: "x" }, { audience: "other" }])(
     "A5 the app cannot set what protocol and backend set: %o",
     async (params) => {
-      const device = testDevice()
+      const device = fakeDevice()
       device.backend.settings.providers = [{ ...provider, authorization_params: { audience: "api" } }]
       expect(await codeOf(device.start().login({ params }))).toBe("reserved_parameter")
       expect(device.opened).toEqual([])
@@ -178,7 +178,7 @@ describe("attack rows", () => {
   )
 
   it("A7 five logins wait at most, the oldest goes, and old ones are swept", async () => {
-    const device = testDevice()
+    const device = fakeDevice()
     const app = device.start()
     device.answer = async () => ({ type: "cancelled" })
     for (let i = 0; i < 7; i++) await app.login()
@@ -190,7 +190,7 @@ describe("attack rows", () => {
   })
 
   it.each(["http://id.example.com/authorize", "myapp://authorize"])("A8 refuses %s", async (endpoint) => {
-    const device = testDevice()
+    const device = fakeDevice()
     device.backend.settings.providers = [{ ...provider, authorization_endpoint: endpoint }]
     expect(await codeOf(device.start().login())).toBe("insecure_endpoint")
     expect(device.opened).toEqual([])
@@ -202,15 +202,15 @@ describe("attack rows", () => {
     "//api.example.com",
     "https://api.example.com/a?b",
   ])("A8 refuses the server %s", (server) => {
-    expect(() => testDevice({ server }).start()).toThrow("insecure_endpoint")
+    expect(() => fakeDevice({ server }).start()).toThrow("insecure_endpoint")
   })
 
   it("A8 refuses an API over plain http", () => {
-    expect(() => testDevice({ apiOrigins: ["http://api.example.com"] }).start()).toThrow("insecure_endpoint")
+    expect(() => fakeDevice({ apiOrigins: ["http://api.example.com"] }).start()).toThrow("insecure_endpoint")
   })
 
   it("B1 a callback with another state sends nothing, and the real login goes on", async () => {
-    const device = testDevice()
+    const device = fakeDevice()
     const app = device.start()
     const events: PkceClientEvent[] = []
     app.subscribe((event) => events.push(event))
@@ -228,7 +228,7 @@ describe("attack rows", () => {
   })
 
   it("B2 without a state, and without a login that waits", async () => {
-    const device = testDevice()
+    const device = fakeDevice()
     const app = device.start()
     const codes: string[] = []
     app.subscribe((event) => event.type === "callback_ignored" && codes.push(event.error.code))
@@ -242,7 +242,7 @@ describe("attack rows", () => {
   })
 
   it("B3 the same callback many times at once is one exchange, and used afterwards", async () => {
-    const device = testDevice()
+    const device = fakeDevice()
     const app = device.start()
     device.answer = async () => ({ type: "cancelled" })
     await app.login()
@@ -259,7 +259,7 @@ describe("attack rows", () => {
   })
 
   it("B3 two tabs, one callback: every request that leaves is the same one", async () => {
-    const device = testDevice()
+    const device = fakeDevice()
     const tabs = [device.start(), device.start()]
     device.answer = async () => ({ type: "cancelled" })
     await tabs[0]?.login()
@@ -271,7 +271,7 @@ describe("attack rows", () => {
   })
 
   it("B3 another code under the state of a taken login comes too late", async () => {
-    const device = testDevice()
+    const device = fakeDevice()
     const app = device.start()
     device.answer = async () => ({ type: "cancelled" })
     await app.login()
@@ -286,7 +286,7 @@ describe("attack rows", () => {
   })
 
   it("B4 a stranger's callback changes neither session nor record", async () => {
-    const device = testDevice()
+    const device = fakeDevice()
     const app = device.start()
     await app.login()
     const before = device.storage.text()
@@ -296,7 +296,7 @@ describe("attack rows", () => {
   })
 
   it("B5 an answer of another provider ends the login, and its code goes nowhere", async () => {
-    const device = testDevice()
+    const device = fakeDevice()
     const app = device.start()
     device.answer = async (url) => ({
       type: "callback",
@@ -313,7 +313,7 @@ describe("attack rows", () => {
   })
 
   it("B5 providers that do not send iss may not share a redirect URI", async () => {
-    const device = testDevice({ provider: "main" })
+    const device = fakeDevice({ provider: "main" })
     device.backend.settings.providers = [
       { ...provider, iss_in_callback: false },
       { ...provider, id: "other", issuer: "https://other.example/" },
@@ -329,7 +329,7 @@ describe("attack rows", () => {
   it.each(["&code=evil", "&id_token=x", "#access_token=x", "&response=x"])(
     "B6 %s ends the login",
     async (tail) => {
-      const device = testDevice()
+      const device = fakeDevice()
       device.answer = async (url) => ({ type: "callback", url: honest(device.backend, url) + tail })
       expect(await codeOf(device.start().login())).toBe("callback_invalid")
       expect(device.backend.to("POST /exchange")).toEqual([])
@@ -337,7 +337,7 @@ describe("attack rows", () => {
   )
 
   it("B7 a refusal by the user is access_denied, and ends the login", async () => {
-    const device = testDevice()
+    const device = fakeDevice()
     const app = device.start()
     device.answer = async (url) => ({
       type: "callback",
@@ -349,17 +349,17 @@ describe("attack rows", () => {
   })
 
   it.each([
-    ["both clocks", (d: ReturnType<typeof testDevice>) => d.clock.advance(600_001)],
-    ["the device's clock alone", (d: ReturnType<typeof testDevice>) => d.clock.jump(600_001)],
+    ["both clocks", (d: ReturnType<typeof fakeDevice>) => d.clock.advance(600_001)],
+    ["the device's clock alone", (d: ReturnType<typeof fakeDevice>) => d.clock.jump(600_001)],
     [
       "the monotonic clock alone",
-      (d: ReturnType<typeof testDevice>) => {
+      (d: ReturnType<typeof fakeDevice>) => {
         d.clock.advance(600_001)
         d.clock.jump(-600_001)
       },
     ],
   ])("B9 a login of more than ten minutes by %s is over", async (_, pass) => {
-    const device = testDevice()
+    const device = fakeDevice()
     const app = device.start()
     device.answer = async () => ({ type: "cancelled" })
     await app.login()
@@ -371,7 +371,7 @@ describe("attack rows", () => {
   })
 
   it("B9 after a restart, a clock that went back never makes a login live longer", async () => {
-    const device = testDevice()
+    const device = fakeDevice()
     device.answer = async () => ({ type: "cancelled" })
     await device.start().login()
     device.clock.jump(-1)
@@ -381,7 +381,7 @@ describe("attack rows", () => {
   })
 
   it("B9 a take that could not be stored keeps the login's age by the clock that never goes back", async () => {
-    const device = testDevice()
+    const device = fakeDevice()
     const app = device.start()
     device.answer = async () => ({ type: "cancelled" })
     await app.login()
@@ -394,7 +394,7 @@ describe("attack rows", () => {
   })
 
   it("B10 the callback is out of the address bar before anything else is done", async () => {
-    const device = testDevice()
+    const device = fakeDevice()
     device.answer = async () => ({ type: "left" })
     expect(await device.start().login()).toEqual({ status: "left" })
     device.callbackUrl = honest(device.backend, device.opened[0] ?? "")
@@ -418,7 +418,7 @@ describe("attack rows", () => {
   })
 
   it("C14 the session that was there before ends, once the new one is stored", async () => {
-    const device = testDevice()
+    const device = fakeDevice()
     const app = device.start()
     await app.login()
     const first = app.session?.id ?? ""
@@ -439,7 +439,7 @@ describe("attack rows", () => {
 
 describe("restore", () => {
   it("finds the session that another process has made since", async () => {
-    const device = testDevice()
+    const device = fakeDevice()
     const { changes: _, ...alone } = device.platform()
     const daemon = device.start({ platform: alone })
     expect(await daemon.restore()).toEqual({ session: null })
@@ -449,7 +449,7 @@ describe("restore", () => {
   })
 
   it("finishes the login that a redirect left, once for two callers", async () => {
-    const device = testDevice()
+    const device = fakeDevice()
     device.answer = async () => ({ type: "left" })
     await device.start().login({ appState: "here" })
     device.callbackUrl = honest(device.backend, device.opened[0] ?? "")
@@ -465,7 +465,7 @@ describe("restore", () => {
   })
 
   it("says why the login failed", async () => {
-    const device = testDevice()
+    const device = fakeDevice()
     device.answer = async () => ({ type: "left" })
     await device.start().login()
     device.callbackUrl = honest(device.backend, device.opened[0] ?? "").replace("code=", "code=spent")
@@ -475,7 +475,7 @@ describe("restore", () => {
   })
 
   it("leaves other addresses, and their parameters, alone", async () => {
-    const device = testDevice()
+    const device = fakeDevice()
     device.callbackUrl = "com.example.app://auth/other?code=1&state=2"
     expect(await device.start().restore()).toEqual({ session: null })
     expect(device.cleared).toBe(0)
@@ -483,7 +483,7 @@ describe("restore", () => {
   })
 
   it("R30 asks the network nothing where no login is under way", async () => {
-    const device = testDevice()
+    const device = fakeDevice()
     await device.start().login()
     device.backend.settings.whileDown = true
     const before = device.backend.requests.length
@@ -494,7 +494,7 @@ describe("restore", () => {
 })
 
 describe("the exchange", () => {
-  it.each<[string, () => Parameters<ReturnType<typeof testDevice>["backend"]["faults"]["push"]>]>([
+  it.each<[string, () => Parameters<ReturnType<typeof fakeDevice>["backend"]["faults"]["push"]>]>([
     ["a lost answer", () => ["lost", "lost"]],
     ["no connection", () => ["down", "down", "down"]],
     ["a captive portal", () => ["portal", "down"]],
@@ -506,7 +506,7 @@ describe("the exchange", () => {
     ["too many requests", () => [refusal(429, "rate_limited", true, { "Retry-After": "3" })]],
     ["an answer that hangs", () => ["hangs"]],
   ])("F2 survives %s with identical requests", async (_, faults) => {
-    const device = testDevice({ providers: [provider] })
+    const device = fakeDevice({ providers: [provider] })
     device.backend.faults.push(...faults())
     expect(await device.start().login()).toMatchObject({ status: "signed_in" })
     const bodies = device.backend.to("POST /exchange").map(({ body }) => JSON.stringify(body))
@@ -515,7 +515,7 @@ describe("the exchange", () => {
   })
 
   it("waits as long as it is told to", async () => {
-    const device = testDevice({ providers: [provider] })
+    const device = fakeDevice({ providers: [provider] })
     device.backend.faults.push(refusal(429, "rate_limited", true, { "Retry-After": "7" }))
     const start = device.clock.monotonic()
     await device.start().login()
@@ -523,7 +523,7 @@ describe("the exchange", () => {
   })
 
   it("gives up after four tries; restore goes on with it", async () => {
-    const device = testDevice({ providers: [provider] })
+    const device = fakeDevice({ providers: [provider] })
     device.backend.settings.whileDown = true
     expect(
       await device
@@ -544,7 +544,7 @@ describe("the exchange", () => {
     [409, "exchange_interrupted"],
     [502, "idp_bad_response"],
   ])("%i %s is the backend's last word", async (status, code) => {
-    const device = testDevice({ providers: [provider] })
+    const device = fakeDevice({ providers: [provider] })
     device.backend.faults.push(refusal(status, code))
     const error = await device
       .start()
@@ -556,13 +556,13 @@ describe("the exchange", () => {
   })
 
   it("takes no code from the backend that is none", async () => {
-    const device = testDevice({ providers: [provider] })
+    const device = fakeDevice({ providers: [provider] })
     device.backend.faults.push(answer(400, { error: "<script>marker", retryable: false }))
     expect(await device.start().login()).toMatchObject({ status: "signed_in" })
   })
 
   it("goes on with the next step where a late repeat brings no session token", async () => {
-    const device = testDevice({ providers: [provider] })
+    const device = fakeDevice({ providers: [provider] })
     device.backend.faults.push("lost", () => {
       device.clock.advance(40_000)
       return refusal(503, "unavailable", true)
@@ -579,7 +579,7 @@ describe("the exchange", () => {
   })
 
   it("a logout while the exchange runs is final", async () => {
-    const device = testDevice({ providers: [provider] })
+    const device = fakeDevice({ providers: [provider] })
     const app = device.start()
     device.backend.faults.push(async () => {
       await app.logout()

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from "vitest"
-import { answer } from "./support/backend.js"
-import { codeOf } from "./support/device.js"
+import { answer } from "../src/testing/backend.js"
+import { codeOf } from "../src/testing/device.js"
 import { type Phone, phone } from "./support/phone.js"
 
 let device: Phone

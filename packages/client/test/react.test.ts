@@ -5,19 +5,19 @@ import { renderToString } from "react-dom/server"
 import { afterEach, beforeEach, describe, expect, it } from "vitest"
 import type { PkceClient } from "../src/client.js"
 import { createPkceReact } from "../src/react.js"
-import { provider } from "./support/backend.js"
-import { honest, REDIRECT, testDevice } from "./support/device.js"
+import { provider } from "../src/testing/backend.js"
+import { fakeDevice, honest, REDIRECT } from "../src/testing/device.js"
 
 const { act, createElement, StrictMode } = React
 const { PkceProvider, useLogin, usePkce, useSession } = createPkceReact(React)
 
-let device: ReturnType<typeof testDevice>
+let device: ReturnType<typeof fakeDevice>
 let auth: PkceClient
 let root: Root | undefined
 const kept = new Map<string, unknown>()
 
 beforeEach(() => {
-  device = testDevice({ providers: [provider] })
+  device = fakeDevice({ providers: [provider] })
   auth = device.start()
   const window = new Window()
   const globals = { window, document: window.document, IS_REACT_ACT_ENVIRONMENT: true }

@@ -1,11 +1,11 @@
 import { describe, expect, it } from "vitest"
 import type { PkceClient } from "../src/client.js"
 import type { StoragePort } from "../src/platforms/ports.js"
-import { provider } from "./support/backend.js"
-import { honest, testDevice } from "./support/device.js"
+import { provider } from "../src/testing/backend.js"
+import { fakeDevice, honest } from "../src/testing/device.js"
 
 const HOUR = 3_600_000
-type Device = ReturnType<typeof testDevice>
+type Device = ReturnType<typeof fakeDevice>
 
 /** Fails at call `at`: before anything was done, or after the write had become durable all the same. */
 function failing(storage: StoragePort, at: number, when: "before" | "after") {
@@ -69,7 +69,7 @@ describe.each(["before", "after"] as const)(
       async (name) => {
         const { before, work, remains } = works[name] ?? expect.fail()
         for (let at = 1; ; at++) {
-          const device = testDevice({ providers: [provider] })
+          const device = fakeDevice({ providers: [provider] })
           await before(device)
           const storage = failing(device.storage, at, when)
           const app = on(device, storage.port)
@@ -99,7 +99,7 @@ describe.each(["before", "after"] as const)(
 
     it("in a logout: the session ends at the backend, and here at the second try at the latest", async () => {
       for (let at = 1; ; at++) {
-        const device = testDevice({ providers: [provider] })
+        const device = fakeDevice({ providers: [provider] })
         await device.start().login()
         const storage = failing(device.storage, at, when)
         const app = on(device, storage.port)

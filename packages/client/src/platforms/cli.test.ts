@@ -5,10 +5,10 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { promisify } from "node:util"
 import { afterEach, beforeEach, describe, expect, it } from "vitest"
-import { ISSUER, provider, testBackend } from "../../test/support/backend.js"
-import { codeOf } from "../../test/support/device.js"
 import { createPkceClient } from "../client.js"
 import { systemClock } from "../session/clock.js"
+import { fakeBackend, ISSUER, provider } from "../testing/backend.js"
+import { codeOf } from "../testing/device.js"
 import { cli } from "./cli.js"
 import { openSystemBrowser } from "./cli-browser.js"
 import { loopbackBrowser } from "./cli-loopback.js"
@@ -228,7 +228,7 @@ describe("openSystemBrowser", () => {
 })
 
 describe("cli", () => {
-  const backend = testBackend({ ...systemClock, advance() {}, jump() {} })
+  const backend = fakeBackend({ ...systemClock, advance() {}, jump() {} })
   const openBrowser = async (url: string) => {
     const { searchParams } = new URL(url)
     const query = new URLSearchParams({

@@ -3,10 +3,10 @@ import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterEach, beforeEach, describe, expect, it } from "vitest"
-import { provider, testBackend } from "../../test/support/backend.js"
-import { codeOf, honest, REDIRECT } from "../../test/support/device.js"
 import { createPkceClient } from "../client.js"
 import { systemClock } from "../session/clock.js"
+import { fakeBackend, provider } from "../testing/backend.js"
+import { codeOf, honest, REDIRECT } from "../testing/device.js"
 import { type ElectronModules, electron } from "./electron.js"
 
 let folder: string
@@ -14,7 +14,7 @@ let app: EventEmitter & { getPath(): string }
 let opened: string[]
 let keyring: { available: boolean; backend: string }
 let argv: string[]
-const backend = testBackend({ ...systemClock, advance() {}, jump() {} })
+const backend = fakeBackend({ ...systemClock, advance() {}, jump() {} })
 
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), "pkce-electron-"))

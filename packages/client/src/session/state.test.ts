@@ -1,5 +1,5 @@
 import { expect, it } from "vitest"
-import { testClock } from "../../test/support/clock.js"
+import { fakeClock } from "../testing/clock.js"
 import { createEvents } from "./events.js"
 import type { ClientRecord, RecordStore, StoredSession } from "./record.js"
 import { createSessionState } from "./state.js"
@@ -28,7 +28,7 @@ async function loaded() {
   }
   const answer = (at: number, refreshToken: string) =>
     reads[at]?.({ v: 1, session: session(refreshToken), logins: [], used: [] })
-  const state = createSessionState(record, testClock(), createEvents(), changes)
+  const state = createSessionState(record, fakeClock(), createEvents(), changes)
   const loading = state.load()
   answer(0, "first")
   await loading
@@ -64,7 +64,7 @@ it("listens once, however often the first reading fails", async () => {
       return () => {}
     },
   }
-  const state = createSessionState(record, testClock(), createEvents(), changes)
+  const state = createSessionState(record, fakeClock(), createEvents(), changes)
   for (let i = 0; i < 3; i++) await expect(state.load()).rejects.toThrow("disk")
   expect(await state.load()).toBeNull()
   expect(listeners).toBe(1)

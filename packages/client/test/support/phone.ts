@@ -5,9 +5,9 @@ import { type ExpoModules, expo } from "../../src/platforms/expo.js"
 import type { Platform } from "../../src/platforms/ports.js"
 import { type ReactNativeModules, reactNative } from "../../src/platforms/react-native.js"
 import type { PkceClientEvent } from "../../src/session/events.js"
-import { provider, testBackend } from "./backend.js"
-import { testClock } from "./clock.js"
-import { honest, REDIRECT } from "./device.js"
+import { fakeBackend, provider } from "../../src/testing/backend.js"
+import { fakeClock } from "../../src/testing/clock.js"
+import { honest, REDIRECT } from "../../src/testing/device.js"
 
 /** What the user does with the browser that opened, as the module of the platform tells it. */
 export type Behaviour = (url: string, redirectUri: string) => Promise<{ type: string; url?: string }>
@@ -19,8 +19,8 @@ const never = new Promise<never>(() => {})
  * killed and started again. Its native modules behave as the real ones are documented to.
  */
 export function phone() {
-  const clock = testClock()
-  const backend = testBackend(clock)
+  const clock = fakeClock()
+  const backend = fakeBackend(clock)
   const keychain = new Map<string, string>()
   const appData = new Map<string, string>()
   const opened: string[] = []

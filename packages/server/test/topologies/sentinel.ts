@@ -20,7 +20,7 @@ export async function startSentinel(primary: OwnServer): Promise<OwnServer> {
         "bind 127.0.0.1",
         `dir ${folder}`,
         `sentinel monitor ${WATCHED} 127.0.0.1 ${primary.port} 1`,
-        `sentinel down-after-milliseconds ${WATCHED} 1000`,
+        `sentinel down-after-milliseconds ${WATCHED} 500`,
         `sentinel failover-timeout ${WATCHED} 5000`,
       ]
       writeFileSync(join(folder, "sentinel.conf"), `${lines.join("\n")}\n`)

@@ -1,9 +1,11 @@
 import { createHash, randomBytes } from "node:crypto"
 import type { ConfigProvider } from "@pkce/protocol"
-import type { TestClock } from "./clock.js"
+import type { FakeClock } from "./clock.js"
 
+/** The issuer that every fake callback names. */
 export const ISSUER = "https://id.example.com/"
 
+/** The one provider that the backend knows. */
 export const provider: ConfigProvider = {
   id: "main",
   issuer: ISSUER,
@@ -14,7 +16,9 @@ export const provider: ConfigProvider = {
   authorization_params: {},
 }
 
+/** A request as the backend saw it. */
 export interface Seen {
+  /** Such as `POST /refresh`. */
   route: string
   body: { [member: string]: unknown }
   bearer: string | null
@@ -31,7 +35,8 @@ export type Fault =
   | Response
   | ((seen: Seen) => Response | undefined | Promise<Response | undefined>)
 
-interface Row {
+/** What the backend keeps of a session. */
+export interface Row {
   gen: number
   /** The challenge that opens each generation. */
   challenges: string[]
@@ -42,17 +47,29 @@ interface Row {
 const s256 = (text: string) => createHash("sha256").update(text).digest("base64url")
 const draw = () => randomBytes(16).toString("base64url")
 
+/** An answer of the handler, with the header that marks it as one. */
 export const answer = (status: number, body: unknown, headers: Record<string, string> = {}) =>
   new Response(status === 204 ? null : JSON.stringify(body), {
     status,
     headers: { "Content-Type": "application/json", "Pkce-Protocol": "1", ...headers },
   })
 
+/** The handler's error. */
 export const refusal = (status: number, error: string, retryable = false, headers = {}) =>
   answer(status, { error, error_id: "0123456789abcdef", retryable }, headers)
 
-/** A backend that speaks the wire: exchange and refresh with the rules of the session line, on virtual time. */
-export function testBackend(clock: TestClock) {
+/**
+ * A backend that speaks the wire: exchange and refresh with the rules of the session line, on virtual time. Its `http` stands
+ * for `fetch`. `faults` are used up by the next requests, one each.
+ *
+ * @example
+ * ```ts
+ * const backend = fakeBackend(fakeClock())
+ * backend.faults.push("lost", "portal") // an answer that gets lost, then a hotel's sign-in page
+ * expect(backend.to("POST /refresh")).toHaveLength(2)
+ * ```
+ */
+export function fakeBackend(clock: FakeClock) {
   const rows = new Map<string, Row>()
   const codes = new Map<string, { challenge: string; nonce: string; body?: string; sid?: string }>()
   const requests: Seen[] = []
@@ -193,4 +210,5 @@ export function testBackend(clock: TestClock) {
   }
 }
 
-export type TestBackend = ReturnType<typeof testBackend>
+/** What {@link fakeBackend} returns. */
+export type FakeBackend = ReturnType<typeof fakeBackend>

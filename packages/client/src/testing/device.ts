@@ -1,30 +1,47 @@
 import { createHash, randomBytes } from "node:crypto"
-import { createPkceClient, type PkceClientOptions } from "../../src/client.js"
-import type { BrowserOutcome, Platform } from "../../src/platforms/ports.js"
-import { ISSUER, type TestBackend, testBackend } from "./backend.js"
-import { type TestClock, testClock } from "./clock.js"
-import { memoryStorage, type TestStorage } from "./storage.js"
+import { createPkceClient, type PkceClientOptions } from "../client.js"
+import type { BrowserOutcome, Platform } from "../platforms/ports.js"
+import { type FakeBackend, fakeBackend, ISSUER } from "./backend.js"
+import { type FakeClock, fakeClock } from "./clock.js"
+import { type FakeStorage, fakeStorage } from "./storage.js"
 
+/** The redirect URI of the app on the device. */
 export const REDIRECT = "com.example.app://auth/callback"
 
 /** The callback that an honest provider sends for an authorization URL. */
-export function honest(backend: TestBackend, url: string): string {
+export function honest(backend: FakeBackend, url: string): string {
   const state = new URL(url).searchParams.get("state") ?? ""
   const query = new URLSearchParams({ code: backend.issueCode(url), state, iss: ISSUER })
   return `${new URL(url).searchParams.get("redirect_uri")}?${query}`
 }
 
-/** A device with an app on it. Everything may be replaced; `start` starts the app again on the same storage. */
-export function testDevice(
+/**
+ * A device with an app on it: the real client on a fake platform. `start` starts the app, and again on the same storage after a
+ * kill; `answer` is how the user and the provider behave; `link` hands over a link; `callbackUrl` is what a cold start finds.
+ *
+ * @example
+ * ```ts
+ * const device = fakeDevice()
+ * const auth = device.start()
+ * expect(await auth.login()).toMatchObject({ status: "signed_in" })
+ *
+ * device.backend.faults.push("lost")
+ * device.clock.advance(3_600_000)
+ * expect(await device.start().getSessionToken()).toMatch(/./) // nobody is logged out by a lost answer
+ * ```
+ */
+export function fakeDevice(
   options: Partial<PkceClientOptions> = {},
-  shared: { clock?: TestClock; backend?: TestBackend; storage?: TestStorage } = {},
+  shared: { clock?: FakeClock; backend?: FakeBackend; storage?: FakeStorage } = {},
 ) {
-  const clock = shared.clock ?? testClock()
-  const backend = shared.backend ?? testBackend(clock)
-  const storage = shared.storage ?? memoryStorage()
+  const clock = shared.clock ?? fakeClock()
+  const backend = shared.backend ?? fakeBackend(clock)
+  const storage = shared.storage ?? fakeStorage()
   const opened: string[] = []
   const visited: string[] = []
   const listeners = new Set<() => void>()
+  const links = new Set<(url: string) => void>()
+  const wakes = new Set<() => void>()
   const device = {
     clock,
     backend,
@@ -33,6 +50,12 @@ export function testDevice(
     visited,
     callbackUrl: null as string | null,
     cleared: 0,
+    /** The system hands a link to the running app. */
+    link: (url: string) => links.forEach((take) => void take(url)),
+    /** The app comes to the front. */
+    wake: () => wakes.forEach((tell) => void tell()),
+    /** The callback of an honest provider for an authorization URL that was opened. */
+    callbackFor: (url: string) => honest(backend, url),
     /** How the user and the provider answer. */
     answer: async (url: string, _expects: (url: string) => boolean): Promise<BrowserOutcome> => ({
       type: "callback",
@@ -69,6 +92,14 @@ export function testDevice(
       clearCallbackUrl: () => {
         device.callbackUrl = null
         device.cleared++
+      },
+      links: (listener) => {
+        links.add(listener)
+        return () => void links.delete(listener)
+      },
+      wakes: (listener) => {
+        wakes.add(listener)
+        return () => void wakes.delete(listener)
       },
       changes: {
         post: () => queueMicrotask(() => listeners.forEach((tell) => void tell())),

@@ -1,6 +1,6 @@
-import type { ClockPort } from "../../src/platforms/ports.js"
+import type { ClockPort } from "../platforms/ports.js"
 
-export interface TestClock extends ClockPort {
+export interface FakeClock extends ClockPort {
   /** Lets time pass on both clocks. */
   advance(milliseconds: number): void
   /** Moves the device's clock alone. */
@@ -9,8 +9,15 @@ export interface TestClock extends ClockPort {
 
 /**
  * Virtual time. Whenever nothing else is left to do, it moves on to the next timer, so that waiting costs no real time.
+ *
+ * @example
+ * ```ts
+ * const clock = fakeClock()
+ * clock.advance(3_600_000) // an hour passes
+ * clock.jump(-86_400_000) // the device's clock is set back by a day
+ * ```
  */
-export function testClock(): TestClock {
+export function fakeClock(): FakeClock {
   let monotonic = 1000
   let wall = 1_700_000_000_000
   const timers = new Set<{ due: number; run: () => void }>()

@@ -1,0 +1,20 @@
+/**
+ * For tests of an app, and our own: the real client on a device, a clock, a storage and a backend that fail whenever a test
+ * wants them to.
+ *
+ * @packageDocumentation
+ */
+export {
+  answer,
+  type FakeBackend,
+  type Fault,
+  fakeBackend,
+  ISSUER,
+  provider,
+  refusal,
+  type Seen,
+} from "./backend.js"
+export { type FakeClock, fakeClock } from "./clock.js"
+export { fakeDevice, honest, REDIRECT } from "./device.js"
+export { type MswHttp, mswHandlers } from "./msw.js"
+export { type FakeStorage, fakeStorage } from "./storage.js"
