@@ -79,7 +79,7 @@ export interface ProviderOptions extends Partial<ClientOptions> {
    * Default true. Some providers then end all grants of this user and client: with Auth0 that is a setting of the tenant.
    */
   revokeTokens?: boolean
-  /** Hosts beside the issuer's where the metadata may place the token, JWKS and userinfo endpoints. Default: any public host. */
+  /** Hosts beside the issuer's where the metadata may place the token, JWKS, userinfo and revocation endpoints. Default: any public host. */
   allowedEndpointHosts?: string[]
 }
 

@@ -25,9 +25,8 @@ function tokenError(error: unknown, answer: IncomingAnswer) {
   if (error === "invalid_grant") return refused("invalid_grant")
   if (error === "invalid_client" || error === "unauthorized_client" || answer.status === 401)
     return failed("idp_misconfigured", "invalid_client", true)
-  if (answer.status === 429 || answer.status >= 500)
-    return badStatus(answer.status, answer.header("retry-after"), true)
-  if (error === "temporarily_unavailable") return failed("idp_unavailable", "http_status", true)
+  if (error === "temporarily_unavailable" || answer.status === 429 || answer.status >= 500)
+    return failed("idp_unavailable", answer.status === 429 ? "rate_limited" : "http_status", true)
   return failed("idp_bad_response", "token_request_rejected", true)
 }
 

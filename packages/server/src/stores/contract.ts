@@ -189,13 +189,15 @@ export interface Store {
 
   /**
    * Live sessions whose grant is due in `within` seconds and which nobody has leased, the earliest first, at most `limit`.
-   * What it gives may be leased a moment later: the lease decides who refreshes.
+   * What it gives may be leased a moment later: the lease decides who refreshes. A session that it finds expired may lose its
+   * `grantDueAt`, so that it is not found again.
    */
   due(within: number, limit: number): Promise<{ rows: SessionRow[]; now: number }>
 
   /**
    * A page of the live sessions, in an order of the store's own: `null` begins, `next` goes on and is `null` at the end. A
-   * session that lives throughout is met at least once.
+   * session that lives throughout is met at least once. A page has at most `limit` rows, and fewer, or none, does not mean
+   * that it is the last.
    */
   scan(from: string | null, limit: number): Promise<{ rows: SessionRow[]; next: string | null; now: number }>
 

@@ -244,7 +244,8 @@ describe.runIf(service)("the store in PostgreSQL", () => {
     await client.query(`CREATE SCHEMA ${own}`)
     await migrate(client, { schema: own })
     await client.query("BEGIN")
-    const store = postgresStore(client, { schema: own })
+    let ms = 1_900_000_000_000
+    const store = postgresStore(client, { schema: own, now: () => (ms += 1000) })
     const small = { profile: new Uint8Array(9), grant: new Uint8Array(9) }
     let row = await created(store, { ...small, idpSid: "theirs", grantDueSeconds: 60 })
     const text = `SELECT n_tup_upd AS updated, n_tup_hot_upd AS hot FROM pg_stat_xact_user_tables

@@ -2,18 +2,23 @@ import { Buffer } from "node:buffer"
 import type { SessionRow } from "./contract.js"
 import type { OpenSubscription } from "./push.js"
 import type { SCRIPTS, Script } from "./redis-scripts.js"
-import type { IoredisClient, NodeRedisClient, NodeRedisCluster, RedisArgument } from "./redis-types.js"
+import type {
+  Emitter,
+  IoredisClient,
+  NodeRedisClient,
+  NodeRedisCluster,
+  NodeRedisSentinel,
+  RedisArgument,
+} from "./redis-types.js"
 
 /** The two drivers, and their clusters, as one. */
 export interface RedisConnection {
   /** A command on the server that holds `key`. Strings come back as bytes. */
   command(key: string, args: RedisArgument[]): Promise<unknown>
-  /** Whether a command that names no key reaches the server that holds `key`. */
-  readonly follows: boolean
   /** The servers of a cluster that this client knows to hold keys; left out where there is but one. */
   masters?: () => RedisServer[]
   subscription(channel: string): OpenSubscription
-  /** Called each time that a connection to the server was made anew. Returns what ends that. */
+  /** Called each time that a connection to a server was made anew, or to the one in its place. Returns what ends that. */
   onReady(listener: () => void): () => void
 }
 
@@ -37,11 +42,9 @@ const BYTES = { typeMapping: { 36: Buffer } }
 
 const nothing = () => undefined
 
-export function connection(client: IoredisClient | NodeRedisClient | NodeRedisCluster): RedisConnection {
-  const onReady = (listener: () => void) => {
-    client.on("ready", listener)
-    return () => void client.off("ready", listener)
-  }
+export function connection(
+  client: IoredisClient | NodeRedisClient | NodeRedisSentinel | NodeRedisCluster,
+): RedisConnection {
   if ("callBuffer" in client) {
     const mastersOf = () =>
       (client.nodes?.("master") ?? []).map((node) => ({
@@ -50,10 +53,10 @@ export function connection(client: IoredisClient | NodeRedisClient | NodeRedisCl
       }))
     return {
       command: (_, [name = "", ...args]) => client.callBuffer(String(name), ...args),
-      follows: !client.isCluster,
       ...(client.isCluster && { masters: mastersOf }),
       subscription: (channel) => (heard, lost) => subscribeIoredis(client, channel, heard, lost),
-      onReady,
+      onReady: (listener) =>
+        client.isCluster ? onReplaced(client, listener) : onEvent(client, "ready", listener),
     }
   }
   const subscription: RedisConnection["subscription"] = (channel) => async (heard, lost) => {
@@ -65,19 +68,52 @@ export function connection(client: IoredisClient | NodeRedisClient | NodeRedisCl
       await own.connect()
       await own.subscribe(channel, heard)
     } catch (error) {
-      quietly(() => own.destroy())
+      await quietly(() => own.destroy())
       throw error
     }
     return () => quietly(() => own.destroy())
   }
-  const rest = { follows: true, subscription, onReady }
-  if (!("masters" in client)) return { command: (_, args) => client.sendCommand(args, BYTES), ...rest }
-  const masters = () =>
-    client.masters.map((node) => ({
-      name: node.address,
-      command: async (args: RedisArgument[]) => (await client.nodeClient(node)).sendCommand(args, BYTES),
-    }))
-  return { command: (key, args) => client.sendCommand(key, false, args, BYTES), masters, ...rest }
+  if ("getMasterNode" in client) {
+    const command = (_: string, args: RedisArgument[]) => client.sendCommand(false, args, BYTES)
+    return { command, subscription, onReady: (listener) => onEvent(client, "ready", listener) }
+  }
+  if (!("masters" in client)) {
+    const command = (_: string, args: RedisArgument[]) => client.sendCommand(args, BYTES)
+    return { command, subscription, onReady: (listener) => onEvent(client, "ready", listener) }
+  }
+  return {
+    command: (key, args) => client.sendCommand(key, false, args, BYTES),
+    masters: () =>
+      client.masters.map((node) => ({
+        name: node.address,
+        command: async (args: RedisArgument[]) => (await client.nodeClient(node)).sendCommand(args, BYTES),
+      })),
+    subscription,
+    onReady: (listener) => onEvent(client, "node-ready", listener),
+  }
+}
+
+function onEvent(client: Emitter, event: string, listener: () => void): () => void {
+  client.on(event, listener)
+  return () => void client.off(event, listener)
+}
+
+/** ioredis's `Cluster` is `ready` but once: a server that went, and then the slots anew, is what a failover looks like. */
+function onReplaced(client: Emitter, listener: () => void): () => void {
+  let gone = false
+  const ends = [
+    onEvent(client, "ready", listener),
+    onEvent(client, "-node", () => {
+      gone = true
+    }),
+    onEvent(client, "refresh", () => {
+      if (gone) listener()
+      gone = false
+    }),
+  ]
+  return () => {
+    for (const end of ends) end()
+  }
 }
 
 async function subscribeIoredis(
@@ -114,9 +150,9 @@ export async function evaluate(
   }
 }
 
-function quietly(work: () => void): void {
+async function quietly(work: () => unknown): Promise<void> {
   try {
-    work()
+    await work()
   } catch {
     // It was closed already.
   }

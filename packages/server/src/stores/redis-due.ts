@@ -1,3 +1,4 @@
+import type { Buffer } from "node:buffer"
 import type { SessionRow } from "./contract.js"
 import type { FindRow, RunScript } from "./redis-client.js"
 import { isDue, isLive } from "./rows.js"

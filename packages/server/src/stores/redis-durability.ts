@@ -1,4 +1,5 @@
 import type { RedisConnection } from "./redis-client.js"
+import type { RedisArgument } from "./redis-types.js"
 
 /** Milliseconds that a revocation waits for one replica, and for which the number of replicas is believed. */
 const WAIT = 100
@@ -8,23 +9,58 @@ const BELIEVED = 30_000
 const REMEMBERED = 15 * 60_000
 const MAX_REMEMBERED = 10_000
 
-/** Returns when one replica has the last write, where there are replicas, or after a moment. */
-export function createReplicaWait(redis: RedisConnection): (key: string) => Promise<void> {
+type Command = (args: RedisArgument[]) => Promise<unknown>
+
+/** Returns when one replica of each server has what this process wrote, where there are replicas, or after a moment. */
+export function createReplicaWait(redis: RedisConnection): () => Promise<void> {
+  const waits = new Map<string, (command: Command) => Promise<void>>()
+  const only = [{ name: "", command: (args: RedisArgument[]) => redis.command("", args) }]
+
+  return async () => {
+    const servers = redis.masters?.() ?? only
+    await Promise.all(
+      servers.map(({ name, command }) => {
+        const wait = waits.get(name) ?? createWait()
+        waits.set(name, wait)
+        return wait(command)
+      }),
+    )
+  }
+}
+
+/**
+ * WAIT stops the connection that it is sent on, and so every refresh of this process: at most one of them is under way, and
+ * one that is missed is the last for a while.
+ */
+function createWait(): (command: Command) => Promise<void> {
   let known: { at: number; replicas: Promise<boolean> } | undefined
+  let running = Promise.resolve()
+  let next: Promise<void> | undefined
 
-  const ask = async (key: string): Promise<boolean> =>
-    /^connected_slaves:[1-9]/m.test(String(await redis.command(key, ["INFO", "replication"])))
+  const ask = async (command: Command): Promise<boolean> =>
+    /^connected_slaves:[1-9]/m.test(String(await command(["INFO", "replication"])))
 
-  return async (key) => {
-    if (!redis.follows) return
+  async function wait(command: Command): Promise<void> {
     try {
       if (!known || performance.now() - known.at > BELIEVED) {
-        known = { at: performance.now(), replicas: ask(key) }
+        known = { at: performance.now(), replicas: ask(command) }
       }
-      if (await known.replicas) await redis.command(key, ["WAIT", "1", String(WAIT)])
+      if (!(await known.replicas)) return
+      if (Number(await command(["WAIT", "1", String(WAIT)])) > 0) return
+      known = { at: performance.now(), replicas: Promise.resolve(false) }
     } catch {
       // The session has ended on the primary; an account that may not ask does without.
     }
+  }
+
+  return (command) => {
+    // Whoever comes while one is under way may have written after it was sent: all of them share the one that follows.
+    next ??= running.then(() => {
+      next = undefined
+      running = wait(command)
+      return running
+    })
+    return next
   }
 }
 

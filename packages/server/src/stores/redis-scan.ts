@@ -1,3 +1,4 @@
+import type { Buffer } from "node:buffer"
 import { createHash } from "node:crypto"
 import type { SessionRow } from "./contract.js"
 import type { RedisConnection, RedisServer } from "./redis-client.js"

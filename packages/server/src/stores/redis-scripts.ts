@@ -41,7 +41,8 @@ end
 local function dueAfter(seconds) return seconds == '' and 0 or now + tonumber(seconds) end
 local function save(row, ...)
   local raw = struct.pack(FORMAT, 1, row.gen, row.rev, row.created, row.seen, row.idle, row.absolute,
-    row.revoked, row.state, row.lease, row.leased, row.due, #row.history, row.history, #row.cur, row.cur, #row.sub, row.sub,
+    row.revoked, row.state, row.lease, row.leased, row.due,
+    #row.history, row.history, #row.cur, row.cur, #row.sub, row.sub,
     #row.reason, row.reason, #row.about, row.about) .. row.sealed
   redis.call('SET', KEYS[1], raw, ...)
   return raw
@@ -141,9 +142,9 @@ return { now, redis.call('ZRANGEBYSCORE', KEYS[1], '(' .. integer(now), '+inf') 
 `
 
 /**
- * An entry of the due index, at the due time or before it. It moves with every call, if only by a second: whoever read it
- * before, and the row before that which is about to be written, does not move it any more. A few entries that were due
- * longer ago than a session lives go: nobody may ever ask for what is due.
+ * An entry of the due index, at the due time or before it. It moves with every call, if only by a second: a reader that saw
+ * it before this, and the row as it was before the write that follows, finds it moved and leaves it alone (AMEND). A few
+ * entries that were due longer ago than a session lives go: perhaps nobody ever asks what is due.
  */
 const SCHEDULE = `
 local due, kept = now + tonumber(ARGV[3]), tonumber(ARGV[4])

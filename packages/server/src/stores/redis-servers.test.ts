@@ -81,7 +81,7 @@ function spying(url: string) {
 
 describe.runIf(first)("durability", () => {
   test("R10: an end waits for one replica where there is one, and nothing else does", async () => {
-    const primary = await start({})
+    const primary = await start({ "repl-diskless-sync-delay": "0" })
     const lonely = spying(primary.url)
     const store = redisStore(lonely.client)
     await store.revoke((await created(store)).sid, "logout")
@@ -91,7 +91,9 @@ describe.runIf(first)("durability", () => {
 
     const replica = await start({ replicaof: `127.0.0.1 ${primary.port}` })
     const { client, sent } = spying(primary.url)
-    await vi.waitFor(async () => expect(await client.wait(1, 100)).toBe(1), { timeout: 15_000 })
+    // WAIT asks for what its own connection has written.
+    await client.set("written", "last")
+    await vi.waitFor(async () => expect(await client.wait(1, 1000)).toBe(1), { timeout: 15_000 })
     const replicated = redisStore(client)
     const row = await created(replicated)
     await replicated.advance(stepOf(row, 1))

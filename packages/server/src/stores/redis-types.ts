@@ -2,7 +2,7 @@ import type { Buffer } from "node:buffer"
 
 export type RedisArgument = string | Buffer
 
-interface Emitter {
+export interface Emitter {
   on(event: string, listener: (...args: unknown[]) => void): unknown
   off(event: string, listener: (...args: unknown[]) => void): unknown
 }
@@ -35,6 +35,13 @@ export interface NodeRedisClient extends Emitter, NodeRedisCommands {
   duplicate(): NodeRedisSubscriber
 }
 
+/** `createSentinel` of `redis` makes it; with its default `masterPoolSize` of 1, for WAIT asks for one connection. */
+export interface NodeRedisSentinel extends Emitter {
+  getMasterNode(): unknown
+  sendCommand(isReadonly: boolean | undefined, args: RedisArgument[], options?: object): Promise<unknown>
+  duplicate(): NodeRedisSubscriber
+}
+
 /** `createCluster` of `redis` makes it. */
 export interface NodeRedisCluster extends Emitter {
   readonly masters: readonly NodeRedisMaster[]
@@ -55,7 +62,7 @@ interface NodeRedisMaster {
 interface NodeRedisSubscriber extends Emitter {
   connect(): Promise<unknown>
   subscribe(channel: string, listener: (message: string) => void): Promise<unknown>
-  destroy(): void
+  destroy(): unknown
 }
 
 export interface RedisStoreOptions {

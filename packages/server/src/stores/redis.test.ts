@@ -242,6 +242,7 @@ const subscribers = async (raw: Redis): Promise<number> =>
 
 async function idOf(client: Client): Promise<unknown> {
   if ("callBuffer" in client) return client.callBuffer("CLIENT", "ID")
+  if ("getMasterNode" in client) return client.sendCommand(false, ["CLIENT", "ID"])
   if ("masters" in client) return client.sendCommand(undefined, false, ["CLIENT", "ID"])
   return client.sendCommand(["CLIENT", "ID"])
 }

@@ -12,6 +12,7 @@ import type {
   IoredisClient,
   NodeRedisClient,
   NodeRedisCluster,
+  NodeRedisSentinel,
   RedisArgument,
   RedisStoreOptions,
 } from "./redis-types.js"
@@ -21,6 +22,7 @@ export type {
   IoredisClient,
   NodeRedisClient,
   NodeRedisCluster,
+  NodeRedisSentinel,
   RedisArgument,
   RedisStoreOptions,
 } from "./redis-types.js"
@@ -35,10 +37,10 @@ type RowScript = "create" | "advance" | "find" | "lease" | "seal"
  * A refresh is one script on one key, as every transition of a row is; a login takes two, one more where the provider sends
  * a `sid`, and one more where its tokens can be refreshed. What goes through all sessions asks for each row: `due` by one
  * index for the whole fleet, `scan` by Redis's `SCAN` on every server of a cluster. Every key expires by itself, so there is
- * nothing to sweep. Times are judged by the server's clock, inside the script. Sessions are data, not a cache: the server must have `maxmemory-policy noeviction` and
- * should have `appendonly yes`. A server that lost the last writes logs nobody out. Ended sessions wait for one replica
- * where there are any (not with ioredis's `Cluster`, which cannot say which server it asks), and are ended again when the
- * connection was made anew. What has no answer in two seconds is answered 503.
+ * nothing to sweep. Times are judged by the server's clock, inside the script. Sessions are data, not a cache: the server
+ * must have `maxmemory-policy noeviction` and should have `appendonly yes`. A server that lost the last writes logs nobody
+ * out. Ended sessions wait for one replica where there are any, and are ended again when the connection was made anew, to
+ * the same server or to the one in its place. What has no answer in two seconds is answered 503.
  *
  * The client stays yours: `close` closes only the connection that the store has made, a duplicate that listens for the
  * sessions which other processes end.
@@ -52,7 +54,7 @@ type RowScript = "create" | "advance" | "find" | "lease" | "seal"
  * ```
  */
 export function redisStore(
-  client: IoredisClient | NodeRedisClient | NodeRedisCluster,
+  client: IoredisClient | NodeRedisClient | NodeRedisSentinel | NodeRedisCluster,
   options: RedisStoreOptions = {},
 ): Store {
   const { prefix = "pkce:", now: clock } = options
@@ -100,7 +102,7 @@ export function redisStore(
   async function revoke(sid: string, reason: string, sub?: string): Promise<boolean> {
     if (!(await revokeHere(sid, reason, sub))) return false
     ended.add(sid, reason)
-    await replicated(sessionKey(sid))
+    await replicated()
     return true
   }
 

@@ -125,9 +125,13 @@ export function createGrantRefresh(dependencies: GrantDependencies) {
         breakers.unused(provider.issuer)
         throw thrown
       }
-      breakers.failed(provider.issuer, provider.id, thrown.retryAfter)
-      await settle(held, thrown.spent ? "uncertain" : before, RETRY)
       const { errorId, reason = thrown.code } = thrown
+      // A scope or an audience that the provider does not know says nothing of its health.
+      if (reason === "token_request_rejected") breakers.unused(provider.issuer)
+      else breakers.failed(provider.issuer, provider.id, thrown.retryAfter)
+      const isLogin = wanted.scope === undefined && wanted.audience === undefined
+      const due = isLogin ? RETRY : dueSeconds(tokens, now())
+      await settle(held, thrown.spent ? "uncertain" : before, due)
       emit({ type: "idp.refresh.failed", ...who, error_id: errorId, reason })
       return {
         outcome: "failed",

@@ -151,6 +151,20 @@ describe("D12: a provider that fails again and again", () => {
     expect(await failureOf(process.accessToken(last ?? ""))).toBe("none")
   })
 
+  it("D12: a scope that it does not know is no failure of its, and moves nothing of the login's tokens", async () => {
+    const process = rig.process()
+    const sid = await rig.login(3600)
+    const due = (await rig.store.find(sid)).row?.grantDueAt
+    for (let i = 0; i < 10; i++) {
+      rig.answers.push(() => {
+        throw new ProviderError("idp_bad_response", false, { reason: "token_request_rejected" })
+      })
+      expect(await failureOf(process.accessToken(sid, { scope: "nonsense" }))).toMatch(/^idp_bad_response/)
+    }
+    expect(types()).not.toContain("idp.circuit.opened")
+    expect((await rig.store.find(sid)).row).toMatchObject({ grantDueAt: due, grantState: "ok" })
+  })
+
   it("D12: and names a time: it is not asked before that", async () => {
     const process = rig.process()
     const [first, second] = [await rig.login(), await rig.login()]

@@ -8,6 +8,8 @@ export interface OwnCluster {
   nodes: ClusterNode[]
   /** The master that holds a key, as the nodes themselves see it. */
   ownerOf(key: string): Promise<ClusterNode>
+  /** One more node, which has all that the master has. */
+  addReplica(master: ClusterNode): Promise<ClusterNode>
   close(): Promise<void>
 }
 
@@ -19,41 +21,54 @@ export interface ClusterNode {
 
 const SLOTS = 16_384
 
-/** Masters that share all slots, on files, so that they may be killed. `null` where no Redis is installed. */
+/** On files, so that a node may be killed. */
+const SETTINGS = {
+  "cluster-enabled": "yes",
+  "cluster-announce-ip": "127.0.0.1",
+  "cluster-node-timeout": "1000",
+  appendonly: "yes",
+}
+
+/** Masters that share all slots. `null` where no Redis is installed. */
 export async function startCluster(masters: number): Promise<OwnCluster | null> {
-  const settings = {
-    "cluster-enabled": "yes",
-    "cluster-announce-ip": "127.0.0.1",
-    "cluster-node-timeout": "1000",
-    appendonly: "yes",
+  const closing: (() => unknown)[] = []
+  const close = async () => {
+    await Promise.all(closing.map((end) => end()))
   }
-  const started = await Promise.allSettled(Array.from({ length: masters }, () => startRedis(settings)))
-  const servers = started.flatMap((one) => (one.status === "fulfilled" && one.value ? [one.value] : []))
-  const raws = servers.map(({ url }) => new Redis(url, { retryStrategy: () => 50 }))
-  for (const raw of raws) raw.on("error", () => undefined)
-  async function close(): Promise<void> {
-    for (const raw of raws) raw.disconnect()
-    await Promise.all(servers.map((server) => server.close()))
-  }
-  if (servers.length < masters) {
-    await close()
-    const failed = started.find((one) => one.status === "rejected")
-    if (failed) throw failed.reason
-    return null
+  async function start(): Promise<ClusterNode | null> {
+    const server = await startRedis(SETTINGS)
+    if (!server) return null
+    const raw = new Redis(server.url, { retryStrategy: () => 50 })
+    raw.on("error", () => undefined)
+    closing.push(() => raw.disconnect(), server.close)
+    return { server, raw, id: String(await raw.call("CLUSTER", "MYID")) }
   }
   try {
-    const nodes = await Promise.all(
-      servers.map(async (server, i) => {
-        const raw = raws[i] ?? new Redis(server.url)
-        return { server, raw, id: String(await raw.call("CLUSTER", "MYID")) }
-      }),
-    )
+    const started = await Promise.allSettled(Array.from({ length: masters }, start))
+    const nodes = started.flatMap((one) => {
+      if (one.status === "rejected") throw one.reason
+      return one.value ? [one.value] : []
+    })
+    if (nodes.length < masters) return null
     await join(nodes)
-    return { nodes, ownerOf: (key) => ownerOf(nodes, key), close }
+    async function addReplica(master: ClusterNode): Promise<ClusterNode> {
+      const replica = await start()
+      if (!replica) throw new Error("redis-server is gone")
+      await replicate(nodes, master, replica)
+      return replica
+    }
+    return { nodes, ownerOf: (key) => ownerOf(nodes, key), addReplica, close }
   } catch (error) {
     await close()
     throw error
   }
+}
+
+async function replicate(nodes: ClusterNode[], master: ClusterNode, replica: ClusterNode): Promise<void> {
+  await master.raw.config("SET", "repl-diskless-sync-delay", "0")
+  await replica.raw.call("CLUSTER", "MEET", "127.0.0.1", String(master.server.port))
+  await vi.waitFor(() => replica.raw.call("CLUSTER", "REPLICATE", master.id), PATIENCE)
+  await allSound([...nodes, replica])
 }
 
 async function join(nodes: ClusterNode[]): Promise<void> {

@@ -1,6 +1,7 @@
 import { Cluster, Redis } from "ioredis"
 import { createCluster } from "redis"
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest"
+import { guardStore } from "../../src/http/guarded-store.js"
 import type { Store } from "../../src/stores/contract.js"
 import { redisStore } from "../../src/stores/redis.js"
 import { created, id } from "../../src/testing/conformance/case.js"
@@ -9,6 +10,7 @@ import { createRig, requestOf } from "../support/line.js"
 import { installed, notRun, ownName, startRedis } from "../support/services.js"
 import { allSound, type ClusterNode, moveSlot, startCluster } from "./cluster.js"
 import { hearing, PATIENCE, persisted } from "./line-on-store.js"
+import { cutOff } from "./replicated.js"
 
 const cluster = await startCluster(3)
 const valkey = installed("valkey-server") ? await startRedis({}, "valkey-server") : null
@@ -140,6 +142,37 @@ describe.runIf(cluster)("a cluster of three masters", { timeout: 60_000 }, () =>
       expect(rig.reuses).toEqual([])
       await hearing(store, store)
       await store.close?.()
+    }
+  })
+
+  // The last of all: the master never comes back.
+  test("R10: an end waits for a replica, and what a failover brings back to life is ended again", async () => {
+    const [dying] = nodes
+    if (!cluster || !dying) throw new Error("there is no node")
+    const heir = await cluster.addReplica(dying)
+    const sides = await Promise.all(
+      Object.values(clients).map(async (client) => {
+        const own = redisStore(client, { prefix })
+        const store = guardStore(own, () => undefined)
+        let { sid } = await created(store)
+        while ((await ownerOf(sid)) !== dying) sid = (await created(store)).sid
+        return { own, store, sid }
+      }),
+    )
+    await vi.waitFor(async () => expect(await heir.raw.dbsize()).toBe(await dying.raw.dbsize()), PATIENCE)
+    for (const { store } of sides) {
+      await dying.raw.config("RESETSTAT")
+      await store.revoke((await created(store)).sid, "logout")
+      expect(await dying.raw.info("commandstats")).toContain("cmdstat_wait:")
+    }
+    await cutOff(dying.raw)
+    for (const { store, sid } of sides) expect(await store.revoke(sid, "logout")).toBe(true)
+    await dying.server.kill()
+    await vi.waitFor(() => heir.raw.call("CLUSTER", "FAILOVER", "TAKEOVER"), PATIENCE)
+    for (const { own, store, sid } of sides) {
+      const ended = async () => expect((await store.find(sid)).row?.revokedReason).toBe("logout")
+      await vi.waitFor(ended, PATIENCE)
+      await own.close?.()
     }
   })
 })

@@ -1,8 +1,8 @@
 import { Redis } from "ioredis"
-import { createClient } from "redis"
+import { createClient, createSentinel } from "redis"
 import { afterAll, describe, expect, test, vi } from "vitest"
 import { redisStore } from "../../src/stores/redis.js"
-import { created } from "../../src/testing/conformance/case.js"
+import { created, id } from "../../src/testing/conformance/case.js"
 import { createRig, newVerifier, requestOf, s256 } from "../support/line.js"
 import { notRun, type OwnServer, startRedis } from "../support/services.js"
 import { openGate } from "./gate.js"
@@ -69,6 +69,22 @@ const accesses: Record<string, (servers: Replicated) => Promise<Access>> = {
     const sentinels = [{ host: "127.0.0.1", port }]
     return {
       connect: () => byIoredis({ sentinels, name: WATCHED }),
+      promote: async () => undefined,
+      byHand: false,
+    }
+  },
+
+  async "redis, by a Sentinel"({ primary }) {
+    const { port, close } = await startSentinel(primary)
+    closing.push(close)
+    const sentinelRootNodes = [{ host: "127.0.0.1", port }]
+    return {
+      async connect() {
+        const client = createSentinel({ name: WATCHED, sentinelRootNodes })
+        client.on("error", () => undefined)
+        closing.push(() => client.destroy())
+        return client.connect()
+      },
       promote: async () => undefined,
       byHand: false,
     }
@@ -155,6 +171,28 @@ describe.runIf(probe)("a replica that is behind", { timeout: 60_000 }, () => {
         if (waits.at(-1) === 1) expect(row?.revokedReason).toBe("logout")
       }
       expect(waits).toContain(1)
+    },
+  )
+
+  test.concurrent.each(Object.entries(drivers))(
+    "or gone: does not hold up the connection, by %s",
+    async (_, connect) => {
+      const servers = await replicated()
+      const waits: unknown[] = []
+      const store = redisStore(noting(await connect(servers.primary), waits))
+      closing.push(() => store.close?.())
+      const sub = id()
+      await vi.waitFor(async () => {
+        await store.revoke((await created(store)).sid, "logout")
+        expect(waits).toContain(1)
+      }, PATIENCE)
+      waits.length = 0
+      await servers.cut()
+      await Promise.all(Array.from({ length: 40 }, () => created(store, { sub })))
+      expect(await store.revokeByUser(sub, "password")).toHaveLength(40)
+      await store.revoke((await created(store)).sid, "logout")
+      // WAIT stops all that comes after it on its connection, for 100 ms each time.
+      expect(waits).toEqual([0])
     },
   )
 })

@@ -34,18 +34,17 @@ export async function startReplicated(lag = 0): Promise<Replicated | null> {
     const replica = await startRedis({ replicaof: `127.0.0.1 ${gate?.port ?? primary.port}` })
     if (!replica) throw new Error("redis-server is gone")
     closing.push(replica.close)
-    const [onPrimary, onReplica] = [primary, replica].map(({ url }) => {
+    function connect({ url }: OwnServer): Redis {
       const raw = new Redis(url, { retryStrategy: () => 50 })
       raw.on("error", () => undefined)
       closing.push(() => raw.disconnect())
       return raw
-    })
-    if (!onPrimary || !onReplica) throw new Error("no connection")
+    }
+    const [onPrimary, onReplica] = [connect(primary), connect(replica)]
     await caughtUp(onPrimary)
     async function cut(): Promise<void> {
-      if (onPrimary) await caughtUp(onPrimary)
-      await onPrimary?.call("ACL", "SETUSER", "default", "-psync", "-sync")
-      await onPrimary?.call("CLIENT", "KILL", "TYPE", "replica")
+      await caughtUp(onPrimary)
+      await cutOff(onPrimary)
     }
     return { primary, replica, onPrimary, onReplica, cut, close }
   } catch (error) {
@@ -60,4 +59,10 @@ async function caughtUp(onPrimary: Redis): Promise<void> {
   await vi.waitFor(async () => {
     if ((await onPrimary.wait(1, 1000)) < 1) throw new Error("the replica is behind")
   }, PATIENCE)
+}
+
+/** A primary's replicas are gone from now on, and may not come again. */
+export async function cutOff(onPrimary: Redis): Promise<void> {
+  await onPrimary.call("ACL", "SETUSER", "default", "-psync", "-sync")
+  await onPrimary.call("CLIENT", "KILL", "TYPE", "replica")
 }

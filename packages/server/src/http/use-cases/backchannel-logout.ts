@@ -8,6 +8,8 @@ import type { Store } from "../../stores/contract.js"
 import { lengthPrefixed } from "../../vault/fields.js"
 import type { Rooms } from "../rooms.js"
 
+/** Seconds for which no logout token is taken that is older, whatever its `exp` says: so long its `jti` is remembered. */
+const LONGEST = 20 * 60
 /** Seconds for which a login that was under way when the logout came is refused. */
 const REMEMBERED = 900
 
@@ -37,7 +39,8 @@ export function createBackchannelLogout(rooms: Rooms) {
       emit({ type: "session.revoked", session_id: sid, reason: "backchannel_logout" })
     }
     // Last: a process that dies before this has the provider's repeat do the work again.
-    await store.claim("jti", jti, "", Math.max(60, token.exp - now() + 2 * 60))
+    const remembered = Math.min(Math.max(60, token.exp - now() + 2 * 60), LONGEST)
+    await store.claim("jti", jti, "", remembered)
     return { sessions: ended.length, repeat: false }
   }
 
