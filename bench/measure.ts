@@ -5,6 +5,8 @@ export interface Spread {
   high: number
 }
 
+const WARM_UPS = 3
+
 /**
  * Costs of the subjects, one for each round. All of them run in every round, each time in another order, so that what slows
  * the machine slows all. Only ratios within a round mean anything; the first rounds warm up and are thrown away.
@@ -12,12 +14,11 @@ export interface Spread {
 export async function interleave<Name extends string>(
   rounds: number,
   subjects: Record<Name, () => Promise<number> | number>,
-  warmUps = 3,
 ): Promise<Record<Name, number[]>> {
   const names = Object.keys(subjects) as Name[]
   const costs = Object.fromEntries(names.map((name) => [name, [] as number[]])) as Record<Name, number[]>
-  for (let round = -warmUps; round < rounds; round++) {
-    const shift = (round + warmUps) % names.length
+  for (let round = -WARM_UPS; round < rounds; round++) {
+    const shift = (round + WARM_UPS) % names.length
     for (const name of [...names.slice(shift), ...names.slice(0, shift)]) {
       const cost = await subjects[name]()
       if (round >= 0) costs[name].push(cost)
@@ -44,15 +45,30 @@ export async function cpuOf(work: () => unknown): Promise<number> {
   return user + system
 }
 
-/** The median of the milliseconds that each of several calls takes, one after the other. */
-export async function p50(calls: Iterable<() => unknown>): Promise<number> {
-  const times: number[] = []
-  for (const call of calls) {
-    const started = performance.now()
-    await call()
-    times.push(performance.now() - started)
+/**
+ * Milliseconds of single calls, one after the other and the subjects in turn: the median of each round. A subject prepares
+ * its call, and only the call is timed.
+ */
+export async function p50s<Name extends string>(
+  rounds: number,
+  calls: number,
+  subjects: Record<Name, () => () => unknown>,
+): Promise<Record<Name, number[]>> {
+  const names = Object.keys(subjects) as Name[]
+  const medians = Object.fromEntries(names.map((name) => [name, [] as number[]])) as Record<Name, number[]>
+  for (let round = -WARM_UPS; round < rounds; round++) {
+    const times = names.map((name) => [name, [] as number[]] as const)
+    for (let i = 0; i < calls; i++) {
+      for (const [name, taken] of i % 2 === 0 ? times : times.toReversed()) {
+        const call = subjects[name]()
+        const started = performance.now()
+        await call()
+        taken.push(performance.now() - started)
+      }
+    }
+    if (round >= 0) for (const [name, taken] of times) medians[name].push(spread(taken).median)
   }
-  return spread(times).median
+  return medians
 }
 
 export const title = (text: string): void => console.log(`\n${text}`)

@@ -83,19 +83,17 @@ export const serverOn = (store: Store): PkceServer =>
 
 const anyOf = (all: Held[]): Held => all[Math.floor(Math.random() * all.length)] as Held
 
-/** Refreshes of randomly chosen sessions, as calls; what the app does for one is done before it. */
-export function* refreshes(auth: PkceServer, all: Held[], count: number): Iterable<() => Promise<void>> {
-  for (let i = 0; i < count; i++) {
-    const held = anyOf(all)
-    const next = random()
-    const input = { refresh_token: held.refreshToken, session_verifier: held.verifier }
-    const request = { ...input, session_challenge: s256(next) }
-    yield async () => {
-      const { refresh_token } = await auth.refresh(request)
-      if (refresh_token === undefined) throw new Error("a session without a line")
-      held.refreshToken = refresh_token
-      held.verifier = next
-    }
+/** Refreshes of randomly chosen sessions; what the app does for one is done before it is called. */
+export const refreshesOf = (auth: PkceServer, all: Held[]) => () => {
+  const held = anyOf(all)
+  const next = random()
+  const input = { refresh_token: held.refreshToken, session_verifier: held.verifier }
+  const request = { ...input, session_challenge: s256(next) }
+  return async () => {
+    const { refresh_token } = await auth.refresh(request)
+    if (refresh_token === undefined) throw new Error("a session without a line")
+    held.refreshToken = refresh_token
+    held.verifier = next
   }
 }
 

@@ -1,6 +1,15 @@
-import { exactly, interleave, p50, print, ratio, title } from "./measure.js"
+import { exactly, p50s, print, ratio, title } from "./measure.js"
 import { PLACES, type Place } from "./store-places.js"
-import { fill, type Held, type Load, refreshes, SEALED, serverOn, stepsOf, TOKENS } from "./store-sessions.js"
+import {
+  fill,
+  type Held,
+  type Load,
+  refreshesOf,
+  SEALED,
+  serverOn,
+  stepsOf,
+  TOKENS,
+} from "./store-sessions.js"
 
 const SMALL = 1_000
 const BIG = 100_000
@@ -23,9 +32,9 @@ async function filledPlace(place: Place, count: number, load: Load): Promise<{ a
 /** Refreshes one at a time: does one session in a hundred thousand cost more than one in a thousand? */
 async function latency(small: Place, few: Held[], big: Place, many: Held[]): Promise<void> {
   const [less, more] = [serverOn(small.store), serverOn(big.store)]
-  const { low, high } = await interleave(ROUNDS, {
-    low: () => p50(refreshes(less, few, CALLS)),
-    high: () => p50(refreshes(more, many, CALLS)),
+  const { low, high } = await p50s(ROUNDS, CALLS, {
+    low: refreshesOf(less, few),
+    high: refreshesOf(more, many),
   })
   print(`refresh, p50: ${BIG} sessions / ${SMALL}`, ratio(high, low), "x", 1.3)
   await less.close()
@@ -34,18 +43,12 @@ async function latency(small: Place, few: Held[], big: Place, many: Held[]): Pro
 
 async function adapter({ store, bare }: Place, all: Held[]): Promise<void> {
   const step = stepsOf(all)
-  function* calls(make: () => () => unknown) {
-    for (let i = 0; i < CALLS; i++) yield make()
-  }
-  const { ours, floor } = await interleave(ROUNDS, {
-    ours: () =>
-      p50(
-        calls(() => {
-          const next = step()
-          return () => store.advance(next)
-        }),
-      ),
-    floor: () => p50(calls(() => bare(step()))),
+  const { ours, floor } = await p50s(ROUNDS, CALLS, {
+    ours: () => {
+      const next = step()
+      return () => store.advance(next)
+    },
+    floor: () => bare(step()),
   })
   // Both must have moved their rows, or one of them was only quick to be refused.
   const { outcome } = await store.advance(step())

@@ -3,7 +3,14 @@ import type { Emit } from "../events.js"
 import type { Provider, ProviderTokens } from "../provider/types.js"
 import type { GrantState, SealGrant, SealResult, SessionRow, Store } from "../stores/contract.js"
 import { createBreakers } from "./breaker.js"
-import { dueSeconds, grantContext, type SealedTokens, type Wanted, withRefreshed } from "./provider-tokens.js"
+import {
+  dueSeconds,
+  grantContext,
+  profileContext,
+  type SealedTokens,
+  type Wanted,
+  withRefreshed,
+} from "./provider-tokens.js"
 import type { Vault } from "./types.js"
 
 export interface GrantDependencies {
@@ -69,6 +76,9 @@ export function createGrantRefresh(dependencies: GrantDependencies) {
     if (state === "lost" || state === "revoked") return { outcome: "ended", reason: state }
     if (state === "refused" && grantDueAt !== null && grantDueAt > storeNow)
       return failure("idp_unavailable", "invalid_grant", grantDueAt - storeNow)
+    // Before the refresh token is spent: what cannot be sealed must not be asked for.
+    const unready = await vault.ready().catch((thrown: unknown) => thrown)
+    if (unready instanceof PkceError) return { outcome: "failed", error: unready }
     const wait = breakers.wait(provider.issuer)
     if (wait > 0) return failure("idp_unavailable", "circuit_open", wait)
 
@@ -167,7 +177,11 @@ export function createGrantRefresh(dependencies: GrantDependencies) {
       // R14: whoever overslept the lease cannot know what the next holder's call has done to these tokens.
       const overslept = performance.now() - held.since > LEASE * 1000
       const state = overslept ? "uncertain" : "ok"
-      return store.sealGrant({ sid, rev, lease, state, dueSeconds: dueSeconds(tokens, now()), grant })
+      const profile = await profileAnew(held.row)
+      return store.sealGrant({
+        ...{ sid, rev, lease, state, dueSeconds: dueSeconds(tokens, now()), grant },
+        ...(profile && { profile }),
+      })
     }
     unsaved.set(sid, { rev, tokens })
     const result = await attempt().catch(() => null)
@@ -177,6 +191,17 @@ export function createGrantRefresh(dependencies: GrantDependencies) {
     }
     finish(held, tokens, result)
     return result.outcome === "sealed" ? { outcome: "refreshed", tokens } : { outcome: "elsewhere" }
+  }
+
+  /** The profile under the present key, where an older one sealed it: the row is written in any case. */
+  async function profileAnew(row: SessionRow): Promise<Uint8Array | undefined> {
+    if (!(await vault.isOld(row.profile))) return undefined
+    const context = profileContext(row)
+    // What does not open is left as it is; these tokens must be saved all the same.
+    return vault.open(row.profile, context).then(
+      (profile) => vault.seal(profile, context),
+      () => undefined,
+    )
   }
 
   /** The store was away, or somebody holds a later lease: the tokens are kept, and saved when their turn has come. */

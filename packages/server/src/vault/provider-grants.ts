@@ -45,7 +45,9 @@ export function createProviderGrants(dependencies: GrantDependencies) {
       return await vault.open(sealed, context)
     } catch (thrown) {
       // G2, G3: the session goes on, and the row is kept for whoever inspects it.
-      if (thrown instanceof PkceError && thrown.code === "provider_grant_unreadable")
+      const isUnreadable = thrown instanceof PkceError && thrown.code === "provider_grant_unreadable"
+      // A key that was given up on purpose is no tampering.
+      if (isUnreadable && thrown.reason !== "key_retired")
         emit({ type: "store.tamper", session_id: row.sid, sub: row.sub, error_id: thrown.errorId })
       throw thrown
     }

@@ -1,7 +1,15 @@
 import { beforeEach, describe, expect, it, vi } from "vitest"
-import { ProviderError } from "../../src/errors.js"
+import { PkceError, ProviderError } from "../../src/errors.js"
 import type { Store } from "../../src/stores/contract.js"
-import { createGrantRig, failureOf, type GrantRig, gate, lost, unreachable } from "../support/grants.js"
+import {
+  createGrantRig,
+  failureOf,
+  type GrantRig,
+  gate,
+  lost,
+  ROTATION,
+  unreachable,
+} from "../support/grants.js"
 
 let rig: GrantRig
 beforeEach(() => {
@@ -38,6 +46,35 @@ describe("what the provider has issued is kept until it is saved", () => {
     expect(await state(sid)).toBe("ok")
     expect(fault.failures).toBeGreaterThan(1)
     expect(types().filter((type) => type !== "store.failed")).toEqual(["idp.refresh.succeeded"])
+  })
+
+  it("F10: while the keys that seal cannot be had nothing is spent, and what is still good is given", async () => {
+    const sid = await rig.login(30)
+    const process = rig.process()
+    rig.unready = new PkceError("unavailable", { reason: "key_provider_failed" })
+    expect(await process.accessToken(sid)).toBe((await rig.sealed(sid)).access_token)
+    rig.clock.seconds += 30
+    expect(await failureOf(process.accessToken(sid))).toBe("unavailable key_provider_failed")
+    expect(rig.asked).toHaveLength(0)
+    rig.unready = null
+    await process.accessToken(sid)
+    expect(await state(sid)).toBe("ok")
+  })
+
+  it("F10: a refresh seals all of the row anew, where an older secret had", async () => {
+    const sid = await rig.login(0)
+    const sealedWith = async () => {
+      const { row } = await rig.store.find(sid)
+      return [row?.profile, row?.grant].map((bytes) => rig.vault.sealedWith(bytes ?? new Uint8Array()))
+    }
+    const [before] = await sealedWith()
+    rig.clock.seconds += ROTATION
+    const process = rig.process()
+    await process.accessToken(sid)
+    const after = await sealedWith()
+    expect(after[0]).not.toBe(before)
+    expect(after[1]).toBe(after[0])
+    expect(await process.claims(sid)).toEqual({ name: "Ada" })
   })
 
   it("for ten minutes; then it is given up, and told", async () => {

@@ -6,6 +6,7 @@ import { createInterface } from "node:readline"
 import { fileURLToPath } from "node:url"
 import pg from "pg"
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest"
+import { PkceError } from "../../src/errors.js"
 import { createPkceServer } from "../../src/server.js"
 import type { Store } from "../../src/stores/contract.js"
 import { migrate } from "../../src/stores/postgres.js"
@@ -77,6 +78,17 @@ async function startWorker(task: Task) {
   }
 }
 
+/** Where the machine was too slow for a store's deadline, a walk may have left a lease behind, which ends by itself. */
+async function unlessHeld(work: () => Promise<string>): Promise<string> {
+  for (;;) {
+    try {
+      return await work()
+    } catch (thrown) {
+      if (!(thrown instanceof PkceError) || thrown.reason !== "leased") throw thrown
+    }
+  }
+}
+
 const [older, newer] = [random(), random()]
 
 describe.each(places)("processes that seal anew on %s", (_, place) => {
@@ -129,9 +141,9 @@ describe.each(places)("processes that seal anew on %s", (_, place) => {
     expect(errors.filter((error) => !/^unavailable |^idp_unavailable leased$/.test(error))).toEqual([])
     const auth = after()
     for (const sid of sids) {
-      expect((await store.find(sid)).row?.grantState).toBe("ok")
       // The provider gives one more: what is stored is the last token that it issued.
-      expect(await auth.provider(sid).accessToken()).toMatch(/./)
+      expect(await unlessHeld(() => auth.provider(sid).accessToken())).toMatch(/./)
+      expect((await store.find(sid)).row?.grantState).toBe("ok")
     }
     const { rows, unreadable } = await auth.resealSessions()
     expect(Object.values(rows)).toEqual([6])

@@ -29,6 +29,8 @@ export interface GrantRig {
   /** What the provider was asked, oldest first. */
   asked: RefreshInput[]
   revoked: string[]
+  /** What the keys that seal fail with, while there is something. */
+  unready: PkceError | null
   /** Access tokens that userinfo does not take. */
   refused: Set<string>
   ended: { sid: string; reason: string }[]
@@ -51,6 +53,9 @@ export interface GrantProcess extends ProviderGrants {
   pauses: number[]
 }
 
+/** Seconds from the beginning at which another secret seals. */
+export const ROTATION = 10 * 86_400
+
 const ISSUER = "https://issuer.example/"
 const random = () => randomBytes(16).toString("base64url")
 
@@ -58,17 +63,25 @@ const random = () => randomBytes(16).toString("base64url")
 export function createGrantRig(rotation: Rotation = "strict"): GrantRig {
   const clock = { seconds: 1_900_000_000 }
   const store = memoryStore({ now: () => clock.seconds * 1000 })
-  const ring = createKeyRing([{ secret: randomBytes(32).toString("base64"), signFrom: 0 }], [])
-  const vault = createVault(ring)
   const events: PkceEventInput[] = []
   const emit = (event: PkceEventInput) => void events.push(event)
   const spent = new Set<string>()
-  const rig: Pick<GrantRig, "asked" | "revoked" | "ended" | "answers" | "refused"> = {
+  const rig: Pick<GrantRig, "asked" | "revoked" | "ended" | "answers" | "refused" | "unready"> = {
+    unready: null,
     refused: new Set(),
     asked: [],
     revoked: [],
     ended: [],
     answers: [],
+  }
+
+  const newer = { secret: randomBytes(32).toString("base64"), signFrom: clock.seconds + ROTATION }
+  const older = { secret: randomBytes(32).toString("base64"), signFrom: 0 }
+  const ring = createKeyRing([newer, older], [], () => clock.seconds)
+  const sealing = createVault(ring)
+  const vault = {
+    ...sealing,
+    ready: async () => (rig.unready ? Promise.reject(rig.unready) : sealing.ready()),
   }
 
   function usual({ tokens, scope, audience }: RefreshInput): RefreshOutcome {
@@ -103,8 +116,7 @@ export function createGrantRig(rotation: Rotation = "strict"): GrantRig {
     },
   } as Partial<Provider> as Provider
 
-  return {
-    ...rig,
+  const parts: Omit<GrantRig, keyof typeof rig> = {
     clock,
     store,
     vault,
@@ -156,6 +168,7 @@ export function createGrantRig(rotation: Rotation = "strict"): GrantRig {
       return (await vault.open(row.grant, grantContext(row))) as SealedTokens
     },
   }
+  return Object.assign(rig, parts)
 }
 
 /** The provider had the request, or may have had it, and no answer came. */
