@@ -35,7 +35,7 @@ export interface SessionRecord
 /** The provider's tokens of one session. */
 export interface ProviderAccess {
   /**
-   * An access token that is good for at least `minTtl` seconds (default 60), or, where no fresh one can be had, for as
+   * An access token that is good for at least `minTtl` seconds (default 60, or half of its lifetime if that is less), or, where no fresh one can be had, for as
    * long as it still is. `scope` (narrower than granted) and `audience` ask for another one than that of the login.
    */
   accessToken(options?: AccessTokenOptions): Promise<string>

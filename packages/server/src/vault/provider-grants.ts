@@ -12,7 +12,7 @@ import {
 import type { SealContext } from "./types.js"
 
 export interface AccessTokenOptions extends Wanted {
-  /** Seconds for which the token must still be good, else it is refreshed. Default 60. */
+  /** Seconds for which the token must still be good, else it is refreshed. Default 60, or half of its lifetime if that is less. */
   minTtl?: number
 }
 
@@ -54,15 +54,21 @@ export function createProviderGrants(dependencies: GrantDependencies) {
   }
 
   /** `spent` was refused where it was used: a token that differs from it, however long it has to live. */
-  async function obtain(sid: string, wanted: Wanted, minTtl: number, spent?: string): Promise<string> {
+  async function obtain(
+    sid: string,
+    wanted: Wanted,
+    minTtl: number | undefined,
+    spent?: string,
+  ): Promise<string> {
     for (const milliseconds of [...PAUSES, null]) {
       const { row, now: storeNow } = await live(sid)
       const tokens = await tokensOf(row)
       const found = chosen(tokens, wanted)
       const token = found?.access_token === spent ? undefined : found
-      if (token && endOf(token) - now() >= minTtl) return token.access_token
+      const left = token ? endOf(token) - now() : 0
+      if (token && left > 0 && left >= (minTtl ?? usualTtl(token))) return token.access_token
       // R15: what is good for less than was wished is better than nothing.
-      const usable = token && endOf(token) > now() ? token.access_token : undefined
+      const usable = token && left > 0 ? token.access_token : undefined
       if (tokens.refresh_token === undefined) {
         // Nobody said that it ends, and nothing better can be had.
         if (token && token.expires_at === undefined) return token.access_token
@@ -88,8 +94,8 @@ export function createProviderGrants(dependencies: GrantDependencies) {
   }
 
   async function accessToken(sid: string, options: AccessTokenOptions = {}): Promise<string> {
-    const { minTtl = MIN_TTL, ...wanted } = options
-    return shared([sid, minTtl, wanted.scope ?? null, wanted.audience ?? null], () =>
+    const { minTtl, ...wanted } = options
+    return shared([sid, minTtl ?? null, wanted.scope ?? null, wanted.audience ?? null], () =>
       obtain(sid, wanted, minTtl),
     )
   }
@@ -114,7 +120,7 @@ export function createProviderGrants(dependencies: GrantDependencies) {
     } catch (thrown) {
       // The provider may end an access token before its time (RFC 6750 section 3.1).
       if (!(thrown instanceof ProviderError) || thrown.reason !== "userinfo_unauthorized") throw thrown
-      const fresh = await shared([sid, "instead", token], () => obtain(sid, {}, MIN_TTL, token))
+      const fresh = await shared([sid, "instead", token], () => obtain(sid, {}, undefined, token))
       return provider.userinfo(fresh, row.idpSub)
     }
   }
@@ -137,5 +143,9 @@ export function createProviderGrants(dependencies: GrantDependencies) {
 }
 
 export type ProviderGrants = ReturnType<typeof createProviderGrants>
+
+/** Tokens that live a minute would otherwise be refreshed at every call. */
+const usualTtl = (token: Pick<SealedTokens, "expires_at" | "obtained_at">): number =>
+  Math.min(MIN_TTL, (endOf(token) - token.obtained_at) / 2)
 
 const reauthenticate = (reason: string) => new PkceError("reauthentication_required", { reason })

@@ -15,13 +15,26 @@ const leaseOver = () => {
 
 describe("an access token", () => {
   it("comes from the row while it is good for long enough, and costs the provider nothing", async () => {
-    const sid = await rig.login(61)
+    const sid = await rig.login(200)
     const { access_token } = await rig.sealed(sid)
     const process = rig.process()
+    rig.clock.seconds += 140
     expect(await process.accessToken(sid)).toBe(access_token)
-    expect(await process.accessToken(sid, { minTtl: 61 })).toBe(access_token)
+    expect(await process.accessToken(sid, { minTtl: 60 })).toBe(access_token)
     expect(rig.asked).toHaveLength(0)
-    expect(await process.accessToken(sid, { minTtl: 62 })).not.toBe(access_token)
+    expect(await process.accessToken(sid, { minTtl: 61 })).not.toBe(access_token)
+    expect(rig.asked).toHaveLength(1)
+  })
+
+  it("that lives a minute is not refreshed at every call", async () => {
+    const sid = await rig.login(60, { obtained_at: rig.clock.seconds })
+    const process = rig.process()
+    for (let second = 0; second <= 30; second++) {
+      await process.accessToken(sid)
+      rig.clock.seconds++
+    }
+    expect(rig.asked).toHaveLength(0)
+    await process.accessToken(sid)
     expect(rig.asked).toHaveLength(1)
   })
 
@@ -92,9 +105,10 @@ describe("an access token", () => {
   })
 
   it("whose lifetime the provider did not tell is taken to live a minute where it can be refreshed", async () => {
-    const options = { expires_at: undefined } as never
+    const options = { expires_at: undefined, obtained_at: rig.clock.seconds } as never
     const sid = await rig.login(0, options)
     const process = rig.process()
+    rig.clock.seconds += 30
     await process.accessToken(sid)
     expect(rig.asked).toHaveLength(0)
     rig.clock.seconds += 1

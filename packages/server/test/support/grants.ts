@@ -150,7 +150,8 @@ export function createGrantRig(rotation: Rotation = "strict"): GrantRig {
         token_type: "Bearer",
         id_token: "a.b.c",
         refresh_token: `rt-${random()}`,
-        obtained_at: clock.seconds,
+        // At login, an hour ago.
+        obtained_at: clock.seconds - 3600,
         expires_at: clock.seconds + left,
         ...overrides,
       }
