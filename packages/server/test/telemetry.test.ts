@@ -2,8 +2,8 @@ import * as api from "@opentelemetry/api"
 import type { ReadableSpan } from "@opentelemetry/sdk-trace-base"
 import { afterEach, beforeEach, describe, expect, it } from "vitest"
 import { memoryStore } from "../src/stores/memory.js"
-import { call, type Fixture, parsed, random, s256, startServer, wire } from "./support/server.js"
-import { type Recorder, startRecorder } from "./support/telemetry.js"
+import { call, type Fixture, startServer, wire } from "./support/server.js"
+import { loginAt, type Recorder, refreshOf, startRecorder } from "./support/telemetry.js"
 
 let recorder: Recorder
 let fixture: Fixture
@@ -18,18 +18,7 @@ afterEach(async () => {
   await recorder.close()
 })
 
-async function login() {
-  const made = fixture.login()
-  const answer = parsed(await call(fixture.auth, { path: "/exchange", body: wire(made) }))
-  return { ...answer, made, verifier: made.verifier }
-}
-type Login = Awaited<ReturnType<typeof login>>
-
-const refreshOf = ({ refresh_token, verifier }: Login, next = random()) => ({
-  refresh_token: String(refresh_token),
-  session_verifier: verifier,
-  session_challenge: s256(next),
-})
+const login = () => loginAt(fixture)
 
 /** The one span of this name. */
 function one(name: string, among = recorder.spans()): ReadableSpan {
@@ -220,73 +209,5 @@ describe("two requests at once", () => {
         [fresh.session_id, false],
       ]),
     )
-  })
-})
-
-describe("metrics", () => {
-  it("count logins, refreshes, theft and every event, and time each operation", async () => {
-    const begun = await login()
-    const first = refreshOf(begun)
-    await fixture.auth.refresh(first)
-    await fixture.auth.refresh(first)
-    // Somebody else's next step, from the same generation: two parties.
-    await expect(fixture.auth.refresh(refreshOf(begun))).rejects.toThrow("session_reuse_detected")
-    fixture.idp.faults.token = { status: 503, times: 1 }
-    await login()
-    const provider = { "pkce.provider": "default" }
-    const points = await recorder.points()
-    const counters = points.filter(({ name }) => !name.endsWith(".duration"))
-    const { hostname } = new URL(fixture.idp.origin)
-    const sort = (list: typeof points) => list.map((point) => JSON.stringify(point)).sort()
-    expect(sort(counters.filter(({ name }) => name !== "pkce.events"))).toEqual(
-      sort([
-        { name: "pkce.logins", attributes: { ...provider, "pkce.outcome": "succeeded" }, value: 1 },
-        {
-          name: "pkce.refreshes",
-          attributes: { ...provider, "pkce.repeat": false, "pkce.forward": false },
-          value: 1,
-        },
-        {
-          name: "pkce.refreshes",
-          attributes: { ...provider, "pkce.repeat": true, "pkce.forward": false },
-          value: 1,
-        },
-        { name: "pkce.reuse_detected", attributes: {}, value: 1 },
-        {
-          name: "pkce.provider.failures",
-          attributes: { "server.address": hostname, "error.type": "503" },
-          value: 1,
-        },
-      ]),
-    )
-    const told = counters.filter(({ name }) => name === "pkce.events")
-    const kinds = new Set(fixture.events.map(({ type, reason }) => `${type} ${reason}`))
-    expect(new Set(told.map(({ attributes: a }) => `${a["pkce.event.type"]} ${a["pkce.reason"]}`))).toEqual(
-      kinds,
-    )
-    expect(told.reduce((sum, { value }) => sum + value, 0)).toBe(fixture.events.length)
-    const timed = (name: string, wanted: api.Attributes) =>
-      points
-        .filter((point) => point.name === name)
-        .filter(({ attributes }) => Object.entries(wanted).every(([key, value]) => attributes[key] === value))
-        .reduce((sum, { value }) => sum + value, 0)
-    expect(timed("pkce.exchange.duration", { ...provider, "pkce.outcome": "ok" })).toBe(1)
-    expect(timed("pkce.exchange.duration", { "error.type": "exchange_interrupted" })).toBe(1)
-    expect(timed("pkce.refresh.duration", { "pkce.outcome": "ok" })).toBe(2)
-    expect(timed("pkce.refresh.duration", { "pkce.outcome": "session_reuse_detected" })).toBe(1)
-    expect(timed("pkce.provider.duration", { "http.request.method": "POST" })).toBe(2)
-    expect(timed("pkce.store.duration", { "pkce.store.operation": "advance" })).toBe(3)
-    expect(timed("pkce.store.duration", { "pkce.outcome": "advanced" })).toBe(1)
-  })
-
-  it("count refused logins and failures of the store", async () => {
-    fixture.idp.faults.token = { status: 400, json: () => ({ error: "invalid_grant" }), times: 1 }
-    await login()
-    Object.assign(fixture.options.store ?? {}, { claim: () => Promise.reject(new Error("no")) })
-    await login()
-    const points = await recorder.points()
-    const find = (wanted: string) => points.filter(({ name }) => name === wanted)
-    expect(find("pkce.logins").map(({ attributes }) => attributes["pkce.outcome"])).toEqual(["failed"])
-    expect(find("pkce.store.failures").map(({ value }) => value)).toEqual([1])
   })
 })

@@ -16,6 +16,7 @@ const OUR_REVOCATIONS = new Set([
   "identity_changed",
   "logout",
   "provider_grant_revoked",
+  "reuse",
   "user",
 ])
 /** More than there are reasons. A series of metrics that grows without end is an outage of its own. */

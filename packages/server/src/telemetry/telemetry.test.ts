@@ -1,9 +1,11 @@
 import * as api from "@opentelemetry/api"
 import { describe, expect, it, vi } from "vitest"
 import { call, type Fixture, parsed, startServer, wire } from "../../test/support/server.js"
+import type { PkceServerOptions } from "../config/options.js"
 import { PkceError } from "../errors.js"
 import type { PkceEventInput } from "../events.js"
 import type { HttpClient, OutgoingRequest } from "../runtime/http.js"
+import { createPkceServer } from "../server.js"
 import { createCounts } from "./counts.js"
 import { createTelemetry } from "./telemetry.js"
 import type { OpenTelemetry, TelemetryAttributes, TelemetrySpan } from "./types.js"
@@ -88,6 +90,13 @@ describe("telemetry costs nobody a login", () => {
   it("where only the API is there and no SDK", async () => {
     expect(await loginAt(await startServer({ openTelemetry: api }))).toMatchObject(once)
   })
+})
+
+it("an option that is not the API is a fault of the configuration", () => {
+  for (const openTelemetry of [{}, { trace: api.trace }, null, "api"]) {
+    const start = () => createPkceServer({ openTelemetry } as unknown as PkceServerOptions)
+    expect(start).toThrow("openTelemetry: is not OpenTelemetry: pass the namespace")
+  }
 })
 
 it("says nothing of a repeat where no context manager tells which span is active", async () => {

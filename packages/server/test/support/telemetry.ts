@@ -12,6 +12,7 @@ import {
   type ReadableSpan,
   SimpleSpanProcessor,
 } from "@opentelemetry/sdk-trace-base"
+import { call, type Fixture, parsed, random, s256, wire } from "./server.js"
 
 export interface Point {
   name: string
@@ -91,3 +92,19 @@ export function startRecorder(): Recorder {
     },
   }
 }
+
+/** A login by the wire, with what the app keeps of it. */
+export async function loginAt(fixture: Fixture) {
+  const made = fixture.login()
+  const answer = parsed(await call(fixture.auth, { path: "/exchange", body: wire(made) }))
+  return { ...answer, made, verifier: made.verifier }
+}
+
+export const refreshOf = (
+  { refresh_token, verifier }: Awaited<ReturnType<typeof loginAt>>,
+  next = random(),
+) => ({
+  refresh_token: String(refresh_token),
+  session_verifier: verifier,
+  session_challenge: s256(next),
+})
