@@ -62,9 +62,24 @@ export function unpacked(sid: string, raw: Buffer): SessionRow {
   const hasGrant = sealed && integer(1) === 1
   const profile = bytes(profileLength)
   return {
-    ...{ sid, sub, gen, createdAt, seenAt, idleExpiresAt, absoluteExpiresAt, grantRev },
-    ...{ grantState, leaseNumber, leaseExpiresAt, grantDueAt: grantDueAt === 0 ? null : grantDueAt },
-    ...{ provider, idpIss, idpSub, idpSid, device: about.slice(line + 1) },
+    // One by one: what stands behind a spread costs ten times as much, and this runs at every refresh.
+    sid,
+    sub,
+    gen,
+    createdAt,
+    seenAt,
+    idleExpiresAt,
+    absoluteExpiresAt,
+    grantRev,
+    grantState,
+    leaseNumber,
+    leaseExpiresAt,
+    grantDueAt: grantDueAt === 0 ? null : grantDueAt,
+    provider,
+    idpIss,
+    idpSub,
+    idpSid,
+    device: about.slice(line + 1),
     // Plain copies, so that no row pins a driver's pool.
     cur: new Uint8Array(cur),
     history: new Uint8Array(history),
