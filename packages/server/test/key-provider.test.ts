@@ -103,7 +103,7 @@ describe("keyProvider", () => {
     const sid = session.grant.session_id
     const opened = async (auth: PkceServer) => [
       await auth.provider(sid).claims(),
-      await auth.provider(sid).accessToken(),
+      await auth.provider(sid).accessToken({ minTtl: 60 }),
     ]
     const before = await opened(fixture.auth)
     const there = restarted({ keyProvider: provider })
@@ -130,7 +130,9 @@ describe("keyProvider", () => {
     const session = await login()
     state.retired = true
     const process = restarted()
-    await expect(process.provider(session.grant.session_id).accessToken()).rejects.toMatchObject({
+    await expect(
+      process.provider(session.grant.session_id).accessToken({ minTtl: 60 }),
+    ).rejects.toMatchObject({
       code: "provider_grant_unreadable",
     })
     expect((await call(process, refreshOf(session))).status).toBe(200)

@@ -42,7 +42,7 @@ async function round(auth: PkceServer, { work, sids }: Task): Promise<Round> {
   try {
     if (work === "reseal") return { done: (await auth.resealSessions()).resealed }
     const sid = sids[Math.floor(Math.random() * sids.length)] ?? ""
-    await auth.provider(sid).accessToken()
+    await auth.provider(sid).accessToken({ minTtl: 60 })
     return { done: 1 }
   } catch (thrown) {
     return { done: 0, error: problem(thrown) }
