@@ -145,6 +145,31 @@ describe.each(PLATFORMS)("%s", (kind) => {
     await signIn()
   })
 
+  it("P10: an update that brings the fence logs nobody out, whenever it is killed", async () => {
+    for (const dies of [null, { at: 1, after: false }, { at: 1, after: true }]) {
+      device = phone()
+      await signIn()
+      // As the version before wrote it: of no installation.
+      for (const [key, value] of device.keychain)
+        device.keychain.set(key, value.replace(/^(\d+:\d+:\w+:)[\w-]+:/, "$1:"))
+      device.uninstall()
+      const updated = start()
+      device.clock.advance(3_600_000)
+      device.state.dies = dies && { ...dies, at: device.writes() + dies.at }
+      await Promise.race([updated.app.getSessionToken(), new Promise((resolve) => setTimeout(resolve, 100))])
+      device.state.dies = null
+      for (const _start of [1, 2]) {
+        const { app, events } = start()
+        expect((await app.restore()).session).not.toBeNull()
+        expect(await app.getSessionToken()).toMatch(/^st\./)
+        expect(events.map(({ type }) => type)).not.toContain("storage_lost")
+      }
+      device.uninstall()
+      const { app } = start()
+      expect((await app.restore()).session).toBeNull()
+    }
+  })
+
   it("P11: a backup whose values this device cannot open: told once, and the app goes on", async () => {
     await signIn()
     device.keychain.clear()

@@ -1,7 +1,5 @@
-import { toBase64url } from "@pkce/protocol"
-import { type NativeOutcome, nativeBrowser, nativeCrypto } from "./native.js"
+import { keychainStorage, type NativeOutcome, nativeBrowser, nativeCrypto } from "./native.js"
 import type { Platform } from "./ports.js"
-import { slotStorage } from "./slots.js"
 
 interface Handle {
   remove(): Promise<void>
@@ -43,8 +41,6 @@ export interface CapacitorOptions {
 
 /** `KeychainAccess.afterFirstUnlockThisDeviceOnly` of the storage plugin. */
 const AFTER_FIRST_UNLOCK_THIS_DEVICE_ONLY = 3
-const LIMIT = 2048
-const LOCKED = /-25308|interaction is not allowed/i
 
 /**
  * Capacitor: the system's browser over the app, the keychain, deep links. The web view's own page never leaves the app.
@@ -100,24 +96,18 @@ export function capacitor(plugins: CapacitorPlugins, { name = "pkce" }: Capacito
       close: () => Browser.close(),
       visit: (url) => Browser.open({ url }),
     }),
-    storage: slotStorage(
+    storage: keychainStorage(
       {
         get: async (key) => ready().then(() => SecureStorage.getItem(key)),
         set: async (key, value) => ready().then(() => SecureStorage.setItem(key, value)),
         delete: async (key) => ready().then(() => SecureStorage.removeItem(key)),
       },
-      {
-        name,
-        limit: LIMIT,
-        isLocked: (error) => LOCKED.test(String((error as Error | undefined)?.message)),
-        randomText: () => toBase64url(crypto.randomBytes(16)),
-        ...(Preferences && {
-          fence: {
-            get: async (key: string) => (await Preferences.get({ key })).value,
-            set: (key: string, value: string) => Preferences.set({ key, value }),
-            delete: (key: string) => Preferences.remove({ key }),
-          },
-        }),
+      name,
+      crypto,
+      Preferences && {
+        get: async (key) => (await Preferences.get({ key })).value,
+        set: (key, value) => Preferences.set({ key, value }),
+        delete: (key) => Preferences.remove({ key }),
       },
     ),
     callbackUrl: async () => (await App.getLaunchUrl())?.url ?? null,

@@ -1,16 +1,15 @@
-import { toBase64url } from "@pkce/protocol"
 import {
   type AppStateLike,
   appWakes,
   type FenceLike,
   fenceStore,
+  keychainStorage,
   type LinkingLike,
   nativeBrowser,
   nativeCrypto,
   nativeLinks,
 } from "./native.js"
 import type { Platform } from "./ports.js"
-import { slotStorage } from "./slots.js"
 
 interface StoreOptions {
   keychainAccessible?: number
@@ -55,11 +54,6 @@ export interface ExpoOptions {
   name?: string
 }
 
-/** Bytes of one value; more than that iOS has refused in some versions. */
-const LIMIT = 2048
-/** `errSecInteractionNotAllowed`: before the first unlock after a restart. */
-const LOCKED = /-25308|interaction is not allowed/i
-
 /**
  * Expo: the system's authentication session, the keychain (readable after the first unlock, on this device only), deep links.
  *
@@ -99,7 +93,7 @@ export function expo(modules: ExpoModules, options: ExpoOptions = {}): Platform 
       close: () => WebBrowser.dismissAuthSession(),
       visit: (url) => WebBrowser.openBrowserAsync(url),
     }),
-    storage: slotStorage(
+    storage: keychainStorage(
       {
         get: (key) => SecureStore.getItemAsync(key, access),
         async set(key, value) {
@@ -109,13 +103,9 @@ export function expo(modules: ExpoModules, options: ExpoOptions = {}): Platform 
         },
         delete: (key) => SecureStore.deleteItemAsync(key, access),
       },
-      {
-        name,
-        limit: LIMIT,
-        isLocked: (error) => LOCKED.test(String((error as Error | undefined)?.message)),
-        randomText: () => toBase64url(crypto.randomBytes(16)),
-        ...(fence && { fence: fenceStore(fence) }),
-      },
+      name,
+      crypto,
+      fence && fenceStore(fence),
     ),
     ...nativeLinks(Linking),
     wakes: appWakes(AppState),

@@ -1,6 +1,8 @@
+import { toBase64url } from "@pkce/protocol"
 import { PkceError } from "../errors.js"
-import type { BrowserOutcome, BrowserPort, CryptoPort } from "./ports.js"
+import type { BrowserOutcome, BrowserPort, CryptoPort, StoragePort } from "./ports.js"
 import { sha256 } from "./sha256.js"
+import { type KeyValue, slotStorage } from "./slots.js"
 
 /** Something that was subscribed to, as React Native's modules hand it out. */
 export interface Subscription {
@@ -70,6 +72,26 @@ export const fenceStore = (fence: FenceLike) => ({
   set: async (key: string, value: string) => void (await fence.setItem(key, value)),
   delete: async (key: string) => void (await fence.removeItem(key)),
 })
+
+/** Bytes of one value; more than that iOS has refused in some versions. */
+const LIMIT = 2048
+/** `errSecInteractionNotAllowed`: before the first unlock after a restart. */
+const LOCKED = /-25308|interaction is not allowed/i
+
+/** The record in a phone's keychain. */
+export const keychainStorage = (
+  keychain: KeyValue,
+  name: string,
+  crypto: CryptoPort,
+  fence: KeyValue | undefined,
+): StoragePort =>
+  slotStorage(keychain, {
+    name,
+    limit: LIMIT,
+    isLocked: (error) => LOCKED.test(String((error as Error | undefined)?.message)),
+    randomText: () => toBase64url(crypto.randomBytes(16)),
+    ...(fence && { fence }),
+  })
 
 /** What a browser module says of its end. `maybe` the callback is still on its way, by a link. */
 export type NativeOutcome = BrowserOutcome | { type: "maybe" }

@@ -1,9 +1,9 @@
-import { toBase64url } from "@pkce/protocol"
 import {
   type AppStateLike,
   appWakes,
   type FenceLike,
   fenceStore,
+  keychainStorage,
   type LinkingLike,
   type NativeOutcome,
   nativeBrowser,
@@ -11,7 +11,6 @@ import {
   nativeLinks,
 } from "./native.js"
 import type { Platform } from "./ports.js"
-import { slotStorage } from "./slots.js"
 
 /** The modules that {@link reactNative} is made of. */
 export interface ReactNativeModules {
@@ -52,9 +51,6 @@ export interface ReactNativeOptions {
   /** Keeps several clients in one app apart. Default `pkce`. */
   name?: string
 }
-
-const LIMIT = 2048
-const LOCKED = /-25308|interaction is not allowed/i
 
 /**
  * React Native without Expo: an authentication session or the browser app, the keychain, deep links.
@@ -110,7 +106,7 @@ export function reactNative(modules: ReactNativeModules, options: ReactNativeOpt
       close: () => InAppBrowser?.closeAuth(),
       visit: (url) => Linking.openURL(url),
     }),
-    storage: slotStorage(
+    storage: keychainStorage(
       {
         async get(key) {
           const found = await Keychain.getGenericPassword(accessOf(key))
@@ -123,13 +119,9 @@ export function reactNative(modules: ReactNativeModules, options: ReactNativeOpt
         },
         delete: async (key) => void (await Keychain.resetGenericPassword(accessOf(key))),
       },
-      {
-        name,
-        limit: LIMIT,
-        isLocked: (error) => LOCKED.test(String((error as Error | undefined)?.message)),
-        randomText: () => toBase64url(crypto.randomBytes(16)),
-        ...(fence && { fence: fenceStore(fence) }),
-      },
+      name,
+      crypto,
+      fence && fenceStore(fence),
     ),
     ...nativeLinks(Linking),
     wakes,

@@ -102,7 +102,8 @@ export function slotStorage(store: KeyValue, options: SlotOptions): StoragePort 
       install,
     }
     // P10: the keychain of an app that was removed, or another device's.
-    if (fence && found.text !== null && newest?.install !== install)
+    // One from before there was a fence is of no installation, and good.
+    if (fence && found.text !== null && newest?.install && newest.install !== install)
       return { ...found, text: null, lost: "reinstalled" }
     // P11: nothing whole, where something was written; or nothing at all, where the fence says that there was.
     const isBroken = !newest && (a === undefined || b === undefined)
@@ -118,7 +119,7 @@ export function slotStorage(store: KeyValue, options: SlotOptions): StoragePort 
     const parts: string[] = []
     for (let from = 0; from < whole.length; from += size) parts.push(whole.slice(from, from + size))
     const generation = found.generation + 1
-    const isFirst = text !== null && found.text === null
+    const isFirst = text !== null && (found.text === null || !found.install)
 
     // The fence first: a record whose installation is not known yet would look like another one's.
     if (fence && isFirst) await fence.set(fenceKey, `${install}:0`)
