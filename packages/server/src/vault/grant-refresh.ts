@@ -104,7 +104,7 @@ export function createGrantRefresh(dependencies: GrantDependencies) {
       breakers.unused(provider.issuer)
       return ended(held, "lost")
     }
-    return ask(provider, held, lease.before, tokens, wanted)
+    return track(ask(provider, held, lease.before, tokens, wanted))
   }
 
   async function ask(
@@ -239,10 +239,11 @@ export function createGrantRefresh(dependencies: GrantDependencies) {
     }
   }
 
-  function track(work: Promise<unknown>): void {
+  function track<T>(work: Promise<T>): Promise<T> {
     running.add(work)
     const done = () => void running.delete(work)
     work.then(done, done)
+    return work
   }
 
   return {
@@ -262,7 +263,10 @@ export function createGrantRefresh(dependencies: GrantDependencies) {
         ),
       ),
     /** Resolves when nothing of this is under way any more. */
-    settled: async () => void (await Promise.allSettled(running)),
+    async settled() {
+      // What ends may begin something: an answer is saved, and what cannot be saved is revoked.
+      while (running.size > 0) await Promise.allSettled(running)
+    },
   }
 }
 

@@ -77,6 +77,27 @@ describe("what the provider has issued is kept until it is saved", () => {
     expect(await process.claims(sid)).toEqual({ name: "Ada" })
   })
 
+  it("R25: whoever closes waits for a refresh that somebody asked for, and for its save", async () => {
+    const sid = await rig.login()
+    const { opened, open } = gate()
+    rig.answers.push(async (_, usual) => {
+      await opened
+      return usual()
+    })
+    const process = rig.process()
+    const token = process.accessToken(sid)
+    await expect.poll(() => rig.asked.length).toBe(1)
+    let closed = false
+    const closing = process.settled().then(() => {
+      closed = true
+    })
+    await new Promise((resolve) => setImmediate(resolve))
+    expect(closed).toBe(false)
+    open()
+    await closing
+    expect((await rig.sealed(sid)).access_token).toBe(await token)
+  })
+
   it("for ten minutes; then it is given up, and told", async () => {
     const sid = await rig.login()
     const { store } = flaky(rig.store)
