@@ -38,7 +38,8 @@ export interface ConfigProvider {
 export interface ConfigAnswer {
   protocol: 1
   providers: ConfigProvider[]
-  hosted: ("redirect" | "webview" | "poll")[]
+  /** The deliveries of a hosted login that the backend offers; none where it has no such thing. */
+  hosted: Delivery[]
 }
 
 /** `POST /exchange` */
@@ -51,6 +52,59 @@ export interface ExchangeRequest {
   iss?: string
   session_challenge?: string
   device?: Device
+  /** Web only: the session is worth nothing without a cookie that the answer sets. */
+  bind?: "cookie"
+}
+
+/** How a hosted login comes back to the app that started it. */
+export type Delivery = "redirect" | "webview" | "poll"
+
+/** `POST /start` of a hosted login. */
+export interface StartRequest {
+  provider?: string
+  delivery: Delivery
+  /** `redirect`: where the handoff goes. `webview`: the origin of the page that it is posted to; none for a native bridge. */
+  redirect_uri?: string
+  state: string
+  /** S256, of a verifier that the app keeps: who redeems the handoff must have it (RFC 7636). */
+  code_challenge: string
+  device?: Device
+  login_hint?: string
+  ui_locales?: string
+}
+
+export interface StartAnswer {
+  /** Public: it names the login, and proves nothing. */
+  login_id: string
+  /** The backend's own page, for the system browser. Its mount is the `iss` of the callback. */
+  authorize_url: string
+  /** Seconds. */
+  expires_in: number
+  /** Seconds between two polls. */
+  poll_interval: number
+}
+
+/** `POST /redeem` */
+export interface RedeemRequest {
+  login_id: string
+  /** From the callback or the web view's message; once. */
+  handoff: string
+  code_verifier: string
+  session_challenge?: string
+  bind?: "cookie"
+}
+
+/** `POST /poll` */
+export interface PollRequest {
+  login_id: string
+  code_verifier: string
+  session_challenge?: string
+  bind?: "cookie"
+}
+
+/** The answer of `/poll`, with status 202, while the user is not done. */
+export interface PendingAnswer {
+  status: "pending"
 }
 
 /** `POST /refresh` */

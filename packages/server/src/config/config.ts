@@ -1,8 +1,10 @@
+import type { Delivery } from "@pkce/protocol"
 import type { PkceEvent } from "../events.js"
 import type { KeyProvider } from "../key-provider.js"
 import type { Store } from "../stores/contract.js"
 import type { OpenTelemetry } from "../telemetry/types.js"
 import type { ClientAuthenticationMethod, PkceServerOptions, ProviderMetadata } from "./options.js"
+import type { PageStrings } from "./page-strings.js"
 
 /** One client id at one issuer, with every default applied. */
 export interface ProviderConfig {
@@ -26,7 +28,19 @@ export interface ProviderConfig {
   nonceOptional: boolean
   maxSkew: number
   revokeTokens: boolean
+  signedRequests: boolean
   allowedEndpointHosts: string[] | null
+}
+
+/** The hosted login, where it is offered. */
+export interface HostedConfig {
+  /** The mount, without a slash at the end: the callback is below it, and it is the `iss` of what comes back to the app. */
+  url: string
+  deliveries: readonly Delivery[]
+  origins: readonly string[]
+  name: string | null
+  color: string | null
+  strings: Readonly<Record<string, Partial<PageStrings>>>
 }
 
 /** The configuration with every default applied. Nothing behind it reads the options again. */
@@ -48,6 +62,7 @@ export interface Config {
     idleLifetime: number
     absoluteLifetime: number
   }
+  hosted: HostedConfig | null
   allowedOrigins: string[]
   postLogoutRedirectUris: string[]
   rateLimit: { perMinute: number; burst: number } | null

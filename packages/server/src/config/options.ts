@@ -2,6 +2,7 @@ import type { PkceEvent } from "../events.js"
 import type { KeyProvider } from "../key-provider.js"
 import type { Store } from "../stores/contract.js"
 import type { OpenTelemetry } from "../telemetry/types.js"
+import type { PageStrings } from "./page-strings.js"
 
 /** Provider metadata as OpenID Connect Discovery 1.0 section 3 names it; only what is used here. */
 export interface ProviderMetadata {
@@ -12,6 +13,8 @@ export interface ProviderMetadata {
   userinfo_endpoint?: string
   end_session_endpoint?: string
   revocation_endpoint?: string
+  pushed_authorization_request_endpoint?: string
+  require_pushed_authorization_requests?: boolean
   authorization_response_iss_parameter_supported?: boolean
   token_endpoint_auth_methods_supported?: string[]
   code_challenge_methods_supported?: string[]
@@ -79,6 +82,11 @@ export interface ProviderOptions extends Partial<ClientOptions> {
    * Default true. Some providers then end all grants of this user and client: with Auth0 that is a setting of the tenant.
    */
   revokeTokens?: boolean
+  /**
+   * Hosted login: sends the authorization request signed with `privateKey` (RFC 9101), so that nobody on the way can change it.
+   * Default false. It is pushed (RFC 9126) in any case, where the provider offers that.
+   */
+  signedRequests?: boolean
   /** Hosts beside the issuer's where the metadata may place the token, JWKS, userinfo and revocation endpoints. Default: any public host. */
   allowedEndpointHosts?: string[]
 }
@@ -109,13 +117,30 @@ export interface SessionOptions {
   absoluteLifetime?: number
 }
 
+/** Login that the backend does itself, on its own https callback (see docs/hosted-login.md). */
+export interface HostedOptions {
+  /**
+   * Admits logins that end with no callback: the app asks until the user is done. Off by default: a stranger can start
+   * such a login and send somebody else its page. The page then shows the device's name and a code, and needs a click.
+   */
+  poll?: boolean
+  /** Pages that may get the handoff by message, from a frame or a window of theirs: exact origins. */
+  origins?: string[]
+  /** The team's or the app's name on the page. */
+  name?: string
+  /** The page's colour, as `#rrggbb`. */
+  color?: string
+  /** Words by language, such as `{ de: { ... } }`; what is left out is English. */
+  strings?: Record<string, Partial<PageStrings>>
+}
+
 /** The options of `createPkceServer`. A single provider's options may stand at the top. */
 export interface PkceServerOptions extends Partial<ProviderOptions> {
   /** More than one provider, by id. */
   providers?: Record<string, ProviderOptions>
   /**
    * The public URL of the mount, such as `https://api.example.com/auth`: the `iss` of session tokens. Required with an
-   * asymmetric `session.algorithm`.
+   * asymmetric `session.algorithm` and with `hosted`.
    */
   url?: string
   /** The path of the mount for `fetch(request)`. Default: the path of `url`, else `/auth`. */
@@ -128,6 +153,8 @@ export interface PkceServerOptions extends Partial<ProviderOptions> {
   keyProvider?: KeyProvider
   store?: Store
   session?: SessionOptions
+  /** Offers hosted login. Needs `url`; register `<url>/callback` at the provider. Default: not offered. */
+  hosted?: HostedOptions
   /** Origins of web apps that call from elsewhere. Exact; never `*`. */
   allowedOrigins?: string[]
   /** Where the browser may return to after a logout at the provider. Exact. */

@@ -86,19 +86,22 @@ function readProvider(
     nonceOptional: provider.nonce === "optional",
     maxSkew: provider.maxSkew ?? 60,
     revokeTokens: provider.revokeTokens ?? true,
+    signedRequests: provider.signedRequests ?? false,
     allowedEndpointHosts: provider.allowedEndpointHosts ?? null,
   }
   return clients.map(([clientKey, path, client]) => ({
     id: clientKey,
     ...shared,
-    ...readClient(path, client, report),
+    ...readClient(path, client, report, provider.signedRequests),
   }))
 }
 
-function readClient(path: string, client: Partial<ClientOptions>, report: Report) {
+function readClient(path: string, client: Partial<ClientOptions>, report: Report, signedRequests = false) {
   const { clientId, clientSecret, privateKey, clientAuthentication: method, redirectUris } = client
   if (clientId === undefined)
     report.fault(`${path}clientId`, "is missing", "Copy it from the provider's dashboard.")
+  if (signedRequests && privateKey === undefined)
+    report.fault(`${path}privateKey`, "is missing, and signedRequests needs it", "Give the key to sign with.")
   // An unset environment variable would otherwise turn a confidential client into a public one.
   if (Object.hasOwn(client, "clientSecret") && clientSecret === undefined)
     report.fault(

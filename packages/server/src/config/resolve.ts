@@ -3,6 +3,7 @@ import { adviseOnce } from "./advice.js"
 import type { Config } from "./config.js"
 import { ENVIRONMENT, type Environment, optionsFromEnvironment } from "./environment.js"
 import { ConfigurationError, type Fault, type Report } from "./faults.js"
+import { readHosted } from "./hosted.js"
 import type { PkceServerOptions } from "./options.js"
 import { readProviders } from "./providers.js"
 import { checkShape } from "./schema.js"
@@ -42,6 +43,7 @@ export function resolveConfig(options: PkceServerOptions | undefined, environmen
   given.postLogoutRedirectUris?.forEach((uri, index) => {
     checkRedirectUri(`postLogoutRedirectUris[${index}]`, uri, report)
   })
+  const hosted = readHosted(given, report)
   const basePath = readBasePath(given, report)
   if (faults.length > 0) throw new ConfigurationError(faults)
 
@@ -56,6 +58,7 @@ export function resolveConfig(options: PkceServerOptions | undefined, environmen
     keyProvider: given.keyProvider ?? null,
     store: given.store ?? memoryStore(),
     session,
+    hosted,
     allowedOrigins: given.allowedOrigins ?? [],
     postLogoutRedirectUris: given.postLogoutRedirectUris ?? [],
     rateLimit: given.rateLimit === false ? null : (given.rateLimit ?? { perMinute: 10, burst: 20 }),

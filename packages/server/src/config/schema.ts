@@ -1,6 +1,7 @@
 import { z } from "zod"
 import type { Report } from "./faults.js"
 import type { PkceServerOptions } from "./options.js"
+import { ENGLISH } from "./page-strings.js"
 
 // Shapes only. What the values mean (reachable, strong, consistent) is judged in the other files of this folder.
 const text = z.string().min(1)
@@ -45,6 +46,7 @@ const provider = {
   nonce: z.enum(["required", "optional"]).optional(),
   maxSkew: seconds.min(0).max(300).optional(),
   revokeTokens: z.boolean().optional(),
+  signedRequests: z.boolean().optional(),
   allowedEndpointHosts: z.array(text).optional(),
 }
 
@@ -73,6 +75,8 @@ const STORE_METHODS = [
   "take",
   "sweep",
 ] as const
+
+const pageStrings = Object.fromEntries(Object.keys(ENGLISH).map((name) => [name, text]))
 
 const isStore = (value: unknown) =>
   typeof value === "object" &&
@@ -112,6 +116,18 @@ const options = z.strictObject({
       tokenLifetime: seconds.min(30).max(3600).optional(),
       idleLifetime: seconds.min(60).optional(),
       absoluteLifetime: seconds.min(60).optional(),
+    })
+    .optional(),
+  hosted: z
+    .strictObject({
+      poll: z.boolean().optional(),
+      origins: z.array(text).optional(),
+      name: text.max(80).optional(),
+      color: z
+        .string()
+        .regex(/^#[0-9a-fA-F]{6}$/, { error: "is not a colour: write it as #1a2b3c" })
+        .optional(),
+      strings: z.record(text, z.strictObject(pageStrings).partial()).optional(),
     })
     .optional(),
   allowedOrigins: z.array(text).optional(),

@@ -1,4 +1,4 @@
-import { isChallenge, isVerifier } from "@pkce/protocol"
+import { isChallenge, isIdentifier, isVerifier } from "@pkce/protocol"
 import { z } from "zod"
 import { PkceError } from "../errors.js"
 
@@ -7,6 +7,8 @@ import { PkceError } from "../errors.js"
 const text = (max: number) => z.string().min(1).max(max)
 const verifier = z.string().refine(isVerifier)
 const challenge = z.string().refine(isChallenge)
+const identifier = z.string().refine(isIdentifier)
+const bind = z.literal("cookie")
 
 // C15: control characters, line separators and the marks that turn the direction of text.
 const CONTROL = /[\p{Cc}\p{Bidi_Control}\u2028\u2029\ufeff]/gu
@@ -35,7 +37,40 @@ export const exchangeRequest = z.strictObject({
   iss: text(2048).optional(),
   session_challenge: challenge.optional(),
   device: device.optional(),
+  bind: bind.optional(),
 })
+
+/** `POST /start`. The state is at least as long as 128 random bits (B2); `login_hint` and `ui_locales` go to the provider. */
+export const startRequest = z.strictObject({
+  provider: text(140).optional(),
+  delivery: z.enum(["redirect", "webview", "poll"]),
+  redirect_uri: text(2048).optional(),
+  state: z
+    .string()
+    .min(22)
+    .max(256)
+    .regex(/^[\w.~-]+$/),
+  code_challenge: challenge,
+  device: device.optional(),
+  login_hint: text(256).optional(),
+  ui_locales: z
+    .string()
+    .max(128)
+    .regex(/^[A-Za-z0-9-]+( [A-Za-z0-9-]+)*$/)
+    .optional(),
+})
+
+/** `POST /redeem` */
+export const redeemRequest = z.strictObject({
+  login_id: identifier,
+  handoff: challenge,
+  code_verifier: verifier,
+  session_challenge: challenge.optional(),
+  bind: bind.optional(),
+})
+
+/** `POST /poll` */
+export const pollRequest = redeemRequest.omit({ handoff: true })
 
 /** `POST /refresh` */
 export const refreshRequest = z.strictObject({

@@ -27,6 +27,7 @@ export function providerEntry(entry: Partial<ProviderConfig> & { issuer: string 
     nonceOptional: false,
     maxSkew: 60,
     revokeTokens: true,
+    signedRequests: false,
     allowedEndpointHosts: null,
     ...entry,
   }
