@@ -11,7 +11,7 @@ const ROOMS: Record<string, Record<string, string[]>> = {
     session: ["config", "emit", "errors", "events", "runtime", "stores", "vault"],
     provider: ["config", "errors", "events", "runtime"],
     telemetry: ["errors", "events", "runtime", "stores"],
-    hosted: ["config", "errors", "runtime", "vault"],
+    hosted: ["config", "errors", "provider", "runtime", "stores", "vault"],
     config: ["events", "key-provider", "stores", "telemetry"],
     http: [
       "config",

@@ -18,9 +18,14 @@ export type PkceEvent = {
   /** A code came again with another verifier, challenge or redirect URI. The provider was not asked. */
   | { type: "auth.exchange.code_replay"; code_fp?: string }
   | { type: "auth.request.refused"; code: string }
+  | { type: "auth.hosted.started"; delivery: "redirect" | "webview" | "poll" }
+  /** A hosted login came to nothing: at the provider, at the callback, or because a handoff was not its bearer's. */
+  | { type: "auth.hosted.failed" }
   | { type: "session.refreshed"; generation: number; repeat: boolean; forward: boolean }
   /** Two parties used one generation of the line. The session is revoked. */
   | { type: "session.reuse_detected"; generation: number; row_generation: number }
+  /** A refresh token that is bound to a cookie came without it: a copy of the storage, or a cookie that was deleted. */
+  | { type: "session.cookie_refused" }
   | { type: "session.revoked" }
   | { type: "idp.metadata.issuer_mismatch" }
   | { type: "idp.metadata.changed" }

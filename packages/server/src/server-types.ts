@@ -4,9 +4,14 @@ import type {
   Grant,
   LogoutAnswer,
   LogoutRequest,
+  PendingAnswer,
+  PollRequest,
+  RedeemRequest,
   RefreshRequest,
   SessionAnswer,
   SessionDevice,
+  StartAnswer,
+  StartRequest,
 } from "@pkce/protocol"
 import type { HttpAnswer, HttpRequest } from "./http/message.js"
 import type { Session } from "./session/types.js"
@@ -63,6 +68,12 @@ export interface PkceServer {
    */
   exchange(input: ExchangeRequest, caller?: { clientAddress?: string | undefined }): Promise<Grant>
   refresh(input: RefreshRequest): Promise<Grant>
+  /** Begins a hosted login. Throws `not_found` where `hosted` is not configured. */
+  start(input: StartRequest, caller?: { clientAddress?: string | undefined }): Promise<StartAnswer>
+  /** A handoff for a session. */
+  redeem(input: RedeemRequest): Promise<Grant>
+  /** A session, or that the user is not done. */
+  poll(input: PollRequest): Promise<Grant | PendingAnswer>
   session(session: Session): Promise<SessionAnswer>
   logout(input: LogoutRequest & { session?: Session }): Promise<LogoutAnswer>
   jwks(): Promise<{ keys: { [member: string]: unknown }[] }>

@@ -400,7 +400,7 @@ describe("GR1: every answer", () => {
       "Cache-Control": "no-store",
       "Pkce-Protocol": "1",
       "X-Content-Type-Options": "nosniff",
-      Vary: "Origin",
+      Vary: "Origin, Cookie",
     })
     if (answer.status < 400) return
     const body = parsed(answer)

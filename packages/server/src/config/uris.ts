@@ -1,8 +1,8 @@
 import type { Report } from "./faults.js"
 
-const LOOPBACK = new Set(["127.0.0.1", "[::1]", "localhost"])
+export const LOOPBACK: ReadonlySet<string> = new Set(["127.0.0.1", "[::1]", "localhost"])
 // Schemes that a browser acts on by itself: a code sent there runs or shows, it never reaches an app.
-const FORBIDDEN_SCHEMES = new Set([
+export const FORBIDDEN_SCHEMES: ReadonlySet<string> = new Set([
   "javascript:",
   "data:",
   "file:",

@@ -6,7 +6,7 @@ const ALWAYS: Readonly<Record<string, string>> = {
   "Cache-Control": "no-store",
   [PROTOCOL_HEADER]: String(PROTOCOL_VERSION),
   "X-Content-Type-Options": "nosniff",
-  Vary: "Origin",
+  Vary: "Origin, Cookie",
 }
 
 /** An answer with a JSON body. */
@@ -14,6 +14,13 @@ export const json = (status: number, body: unknown, headers?: Record<string, str
   status,
   headers: { ...ALWAYS, "Content-Type": "application/json", ...headers },
   body: JSON.stringify(body),
+})
+
+/** A page for a person. The type, and what it may load, are in `headers`. */
+export const html = (status: number, body: string, headers: Record<string, string>): HttpAnswer => ({
+  status,
+  headers: { ...ALWAYS, ...headers },
+  body,
 })
 
 /** 204, or a redirect: an answer without a body. */

@@ -5,6 +5,7 @@ import type { BackgroundRefresh } from "../vault/background-refresh.js"
 import { createReseal } from "../vault/reseal.js"
 import { addressBy, addressDoubt } from "./address.js"
 import { createCors } from "./cors.js"
+import { createHosted, offered } from "./hosted.js"
 import { createRateLimit } from "./rate-limit.js"
 import type { Rooms } from "./rooms.js"
 import { createRouter } from "./router.js"
@@ -17,7 +18,15 @@ import { logoutTicketRoute } from "./routes/logout-ticket.js"
 import { refreshRoute } from "./routes/refresh.js"
 import { sessionRoute } from "./routes/session.js"
 import { sessionsRoutes } from "./routes/sessions.js"
-import { exchangeRequest, logoutRequest, parseRequest, refreshRequest } from "./schemas.js"
+import {
+  exchangeRequest,
+  logoutRequest,
+  parseRequest,
+  pollRequest,
+  redeemRequest,
+  refreshRequest,
+  startRequest,
+} from "./schemas.js"
 import { createAuthenticate } from "./use-cases/authenticate.js"
 import { createBackchannelLogout } from "./use-cases/backchannel-logout.js"
 import { createExchange } from "./use-cases/exchange.js"
@@ -41,6 +50,7 @@ export function createApi(
   const own = createOwnSessions(rooms, sessions)
   const { logout, redeemTicket } = createLogout(rooms)
   const backchannelLogout = createBackchannelLogout(rooms)
+  const hosted = createHosted(rooms)
 
   const told = new Set<string>()
   function warnOnce(text: string): void {
@@ -52,14 +62,15 @@ export function createApi(
   const handle = createRouter({
     routes: [
       configRoute(describe),
-      exchangeRoute(exchange),
-      refreshRoute(refresh),
+      exchangeRoute(rooms, exchange),
+      refreshRoute(rooms, refresh),
       sessionRoute(rooms, own.describe),
       ...sessionsRoutes(rooms, own),
       logoutRoute(rooms, logout),
       logoutTicketRoute(redeemTicket),
       backchannelLogoutRoute(backchannelLogout),
       jwksRoute(rooms),
+      ...(hosted?.routes ?? []),
     ],
     cors: createCors(config.allowedOrigins),
     limit: createRateLimit(config.rateLimit),
@@ -82,12 +93,16 @@ export function createApi(
     },
     authenticate: createAuthenticate(rooms),
     config: describe,
-    exchange: async (input, caller) => exchange(parseRequest(exchangeRequest, input), caller),
-    refresh: async (input) => refresh(parseRequest(refreshRequest, input)),
+    exchange: async (input, { clientAddress } = {}) =>
+      exchange(parseRequest(exchangeRequest, input), { clientAddress }),
+    refresh: async (input) => refresh(parseRequest(refreshRequest, input), {}),
     session: own.describe,
     logout: async ({ session, ...input }) =>
       logout({ ...parseRequest(logoutRequest, input), ...(session && { session }) }),
     jwks: () => rooms.tokens.jwks(),
+    start: async (input, caller) => offered(hosted).start(parseRequest(startRequest, input), caller),
+    redeem: async (input) => offered(hosted).redeem(parseRequest(redeemRequest, input)),
+    poll: async (input) => offered(hosted).poll(parseRequest(pollRequest, input)),
     provider(session) {
       const sid = typeof session === "string" ? session : session.id
       return {

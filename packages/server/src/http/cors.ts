@@ -24,6 +24,8 @@ export function createCors(allowedOrigins: readonly string[]): Cors {
       if (origin === null) return empty(204, { Allow: [...methods, "OPTIONS"].join(", ") })
       return empty(204, {
         "Access-Control-Allow-Origin": origin,
+        // For `bind: "cookie"`. The one cookie that our routes read is worth nothing without what the page itself sends.
+        "Access-Control-Allow-Credentials": "true",
         "Access-Control-Allow-Methods": methods.join(", "),
         "Access-Control-Allow-Headers": `authorization, content-type, ${PROTOCOL_HEADER.toLowerCase()}`,
         "Access-Control-Max-Age": "600",
@@ -31,11 +33,11 @@ export function createCors(allowedOrigins: readonly string[]): Cors {
     },
     headers(request) {
       const origin = originOf(request)
-      // Never Access-Control-Allow-Credentials: the wire needs no cookie.
       return origin === null
         ? {}
         : {
             "Access-Control-Allow-Origin": origin,
+            "Access-Control-Allow-Credentials": "true",
             "Access-Control-Expose-Headers": `${PROTOCOL_HEADER}, Retry-After`,
           }
     },

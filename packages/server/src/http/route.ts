@@ -9,6 +9,8 @@ export interface Route {
   body?: "required" | "optional" | "form"
   /** Failures of one address are counted, and too many of them answered 429 before any work (C13). */
   limited?: boolean
+  /** The provider's answer is in the query, which every other route refuses (F7). */
+  takesCode?: boolean
   handle(input: {
     request: HttpRequest
     /** The object of the body, not yet validated; empty where the route reads none. */

@@ -42,7 +42,7 @@ export function createRouter(options: RouterOptions): Handler {
   }
 
   async function run(route: Route, request: HttpRequest, id: string): Promise<HttpAnswer> {
-    if (SECRET_NAMES.test(request.query))
+    if (!route.takesCode && SECRET_NAMES.test(request.query))
       throw new PkceError("invalid_request", {
         reason: "secret_in_query",
         description: "Credentials are never taken from the query.",

@@ -68,6 +68,7 @@ export type Fault =
   | "refresh_token_missing"
   | "clocks_differ"
   | "userinfo_unauthorized"
+  | "pushed_request_rejected"
 
 type ProviderFaultCode = Extract<ServerErrorCode, `idp_${string}`>
 

@@ -9,10 +9,21 @@ import type { JsonObject } from "./strict-json.js"
 const MAX_BYTES = 1024 * 1024
 const MAX_AGE = 3600
 const REQUIRED = ["authorization_endpoint", "token_endpoint", "jwks_uri"] as const
-const OPTIONAL = ["userinfo_endpoint", "end_session_endpoint", "revocation_endpoint"] as const
+const OPTIONAL = [
+  "userinfo_endpoint",
+  "end_session_endpoint",
+  "revocation_endpoint",
+  "pushed_authorization_request_endpoint",
+] as const
 const ENDPOINTS = [...REQUIRED, ...OPTIONAL]
 /** Those that the backend itself calls; the others are for the user's browser. */
-const CALLED = ["token_endpoint", "jwks_uri", "userinfo_endpoint", "revocation_endpoint"]
+const CALLED = [
+  "token_endpoint",
+  "jwks_uri",
+  "userinfo_endpoint",
+  "revocation_endpoint",
+  "pushed_authorization_request_endpoint",
+]
 
 export interface MetadataSource {
   /** Loads at first, then answers from memory; after an hour it renews behind the answer. Throws `ProviderError`. */

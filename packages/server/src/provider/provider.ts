@@ -2,6 +2,7 @@ import type { ProviderConfig } from "../config/config.js"
 import { ProviderError } from "../errors.js"
 import type { HttpClient } from "../runtime/http.js"
 import { algorithmOf } from "./algorithms.js"
+import { authorizationUrl } from "./authorization-request.js"
 import { createClientAuthenticator } from "./client-authentication.js"
 import { failed, refused, restated } from "./failures.js"
 import { type LoginPolicy, loginMark, validateIdToken } from "./id-token.js"
@@ -63,6 +64,13 @@ export function createProvider(entry: ProviderConfig, { http, source, now }: Pro
         iss_in_callback: metadata.authorization_response_iss_parameter_supported === true,
         authorization_params: entry.authorizationParams,
       }
+    },
+
+    async authorizationUrl(input) {
+      const { metadata, keys } = await source.get()
+      http.warm(new URL(metadata.token_endpoint).origin)
+      if (asymmetric) keys.ready().catch(() => {})
+      return authorizationUrl({ http, metadata, authenticate, entry, now: now() }, input)
     },
 
     async checkCallbackIssuer(iss) {

@@ -33,6 +33,19 @@ export interface Redemption {
   nonce?: string
 }
 
+/** What a hosted login's authorization request says beside what the configuration fixes. */
+export interface AuthorizationInput {
+  /** The backend's own callback. */
+  redirectUri: string
+  state: string
+  nonce: string
+  /** S256. */
+  codeChallenge: string
+  loginHint?: string
+  /** Space-separated. */
+  uiLocales?: string
+}
+
 /** What the session has, and what is wanted in its place. */
 export interface RefreshInput {
   tokens: ProviderTokens
@@ -76,6 +89,9 @@ export interface Provider {
 
   /** What `GET /config` says of it; also warms the connection to the token endpoint. Throws `ProviderError`. */
   config(): Promise<ConfigProvider>
+
+  /** Where a hosted login sends the browser. May push the request to the provider first. Throws `ProviderError`. */
+  authorizationUrl(input: AuthorizationInput): Promise<string>
 
   /**
    * Refuses a callback's `iss` that is not this issuer, or its absence where the provider promises it (RFC 9207

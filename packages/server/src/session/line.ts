@@ -1,4 +1,4 @@
-import { fromBase64url } from "@pkce/protocol"
+import { fromBase64url, toBase64url } from "@pkce/protocol"
 import { equal, hmac, sha256 } from "#crypto"
 import { callHook } from "../emit.js"
 import { PkceError } from "../errors.js"
@@ -9,8 +9,8 @@ import { lengthPrefixed } from "../vault/fields.js"
 import type { KeyRing } from "../vault/types.js"
 import { newRing, recall } from "./history.js"
 import { endOf, judge, plainStep, type Use } from "./judge.js"
-import { formatRefreshToken, parseRefreshToken, type RefreshToken } from "./refresh-token.js"
-import type { SessionLine, Step } from "./types.js"
+import { binderMark, formatRefreshToken, parseRefreshToken, type RefreshToken } from "./refresh-token.js"
+import type { Proof, SessionLine, Step } from "./types.js"
 
 export interface SessionLineOptions {
   ring: KeyRing
@@ -46,7 +46,7 @@ export function createSessionLine(options: SessionLineOptions): SessionLine {
     parseRefreshToken(ring, text, (kid) => emit({ type: "keyring.missing", kid }))
 
   async function granted(
-    use: Use,
+    use: Use & Pick<RefreshToken, "binder">,
     challenge: Uint8Array,
     secret: Uint8Array,
     row: SessionRow,
@@ -56,10 +56,27 @@ export function createSessionLine(options: SessionLineOptions): SessionLine {
     const { repeat, forward, withSessionToken } = kind
     const kid = await ring.active(row.seenAt)
     const gen = use.gen + 1
-    const refreshToken = await formatRefreshToken(ring, { kid, sid: use.sid, gen, challenge, secret })
+    const { sid, binder } = use
+    const refreshToken = await formatRefreshToken(ring, { kid, sid, gen, challenge, secret, binder })
     const who = { session_id: row.sid, sub: row.sub, provider: row.provider }
     emit({ type: "session.refreshed", ...who, generation: gen, repeat, forward })
     return { outcome: "granted", row, refreshToken, now, repeat, withSessionToken }
+  }
+
+  /**
+   * J6: a token that is bound to a cookie is nothing without it. Refused and told, but no alarm: the cookie may have been
+   * deleted, and whoever holds a copy of the storage alone must not be able to end the session.
+   */
+  async function isAtHome(token: RefreshToken, binderOf: Proof["binderOf"]): Promise<boolean> {
+    if (token.binder.length === 0) return true
+    const binder = binderOf?.(token.sid)
+    if (binder !== undefined && equal(token.binder, await binderMark(binder))) return true
+    emit({
+      type: "session.cookie_refused",
+      session_id: token.sid,
+      reason: binder === undefined ? "cookie_missing" : "cookie_mismatch",
+    })
+    return false
   }
 
   /** F1: the session ends in the store before anybody gets an answer. */
@@ -73,20 +90,25 @@ export function createSessionLine(options: SessionLineOptions): SessionLine {
   }
 
   return {
-    async begin({ kid, sid, code, codeVerifier, challenge }) {
+    async begin({ kid, sid, code, codeVerifier, challenge, bound }) {
       const lock = decoded(challenge)
       const key = await ring.hmac(kid, "exchange")
       const secret = await hmac(key, lengthPrefixed(code, codeVerifier, challenge, sid))
       const cur = await sha256(concat([secret, lock]))
-      const refreshToken = await formatRefreshToken(ring, { kid, sid, gen: 0, challenge: lock, secret })
-      return { cur, history: newRing(cur), refreshToken }
+      const binder = bound
+        ? toBase64url(await hmac(key, lengthPrefixed("binder", code, codeVerifier, challenge, sid)))
+        : null
+      const mark = binder === null ? UNBOUND : await binderMark(binder)
+      const token = { kid, sid, gen: 0, challenge: lock, secret, binder: mark }
+      return { cur, history: newRing(cur), refreshToken: await formatRefreshToken(ring, token), binder }
     },
 
-    async refresh({ refreshToken, verifier, challenge }) {
+    async refresh({ refreshToken, verifier, challenge, binderOf }) {
       const lock = decoded(challenge)
       const token = await parse(refreshToken)
       if (!token) return ended("invalid_token")
       const { sid, gen } = token
+      if (!(await isAtHome(token, binderOf))) return ended("invalid_token")
 
       if (!(await opens(token, verifier))) {
         // F5: whoever has the token without its key is not the owner, however the store stands.
@@ -98,7 +120,8 @@ export function createSessionLine(options: SessionLineOptions): SessionLine {
 
       const secret = await successor(ring, token, lock)
       const cur = await sha256(concat([token.secret, token.challenge]))
-      const use: Use = { sid, gen, cur, nextCur: await sha256(concat([secret, lock])) }
+      const { binder } = token
+      const use = { sid, gen, cur, binder, nextCur: await sha256(concat([secret, lock])) }
 
       let step = plainStep(use, idleSeconds)
       let forward = false
@@ -123,9 +146,9 @@ export function createSessionLine(options: SessionLineOptions): SessionLine {
       throw new PkceError("unavailable", { reason: "contended", retryAfter: 1 })
     },
 
-    async prove({ refreshToken, verifier }) {
+    async prove({ refreshToken, verifier, binderOf }) {
       const token = await parse(refreshToken)
-      if (!token || !(await opens(token, verifier))) return null
+      if (!token || !(await isAtHome(token, binderOf)) || !(await opens(token, verifier))) return null
       const { row } = await store.find(token.sid)
       if (!row || row.cur.length === 0) return null
       // A token from the future proves that the store lost commits (R9): its owner may still log out.
@@ -137,6 +160,8 @@ export function createSessionLine(options: SessionLineOptions): SessionLine {
     },
   }
 }
+
+const UNBOUND = new Uint8Array()
 
 const ended = (code: Extract<Step, { outcome: "ended" }>["code"]): Step => ({ outcome: "ended", code })
 

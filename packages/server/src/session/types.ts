@@ -46,19 +46,37 @@ export type Step =
       code: "invalid_token" | "session_expired" | "session_revoked" | "session_reuse_detected"
     }
 
+/** Who says that a session is theirs. */
+export interface Proof {
+  refreshToken: string
+  verifier: string
+  /** The cookie of that session, where the request bears one; asked for only where the session is bound to a cookie. */
+  binderOf?: (sid: string) => string | undefined
+}
+
 /** The session line: the server's side of `POST /refresh` (see docs/session-line.md). */
 export interface SessionLine {
   /** What generation 0 puts into the row, and its refresh token: deterministic in (kid, code, verifier, challenge). */
-  begin(input: { kid: string; sid: string; code: string; codeVerifier: string; challenge: string }): Promise<{
+  begin(input: {
+    kid: string
+    sid: string
+    code: string
+    codeVerifier: string
+    challenge: string
+    /** Binds the session to a cookie. */
+    bound?: boolean
+  }): Promise<{
     cur: Uint8Array
     history: Uint8Array
     refreshToken: string
+    /** The cookie's value, as deterministic as the rest. */
+    binder: string | null
   }>
   /** Throws `PkceError("unavailable")` for an unknown key id or a store that cannot be reached. */
-  refresh(input: { refreshToken: string; verifier: string; challenge: string }): Promise<Step>
+  refresh(input: Proof & { challenge: string }): Promise<Step>
   /**
    * Whether these two halves are the session's current credential (or a repeat of its last one): for logout without a bearer. The session id,
    * or `null`. Never raises an alarm.
    */
-  prove(input: { refreshToken: string; verifier: string }): Promise<string | null>
+  prove(input: Proof): Promise<string | null>
 }

@@ -74,5 +74,7 @@ export interface Telemetry {
     exchange: (input: Input, caller: Caller) => Promise<Grant>,
     providers: ProviderNames,
   ): (input: Input, caller: Caller) => Promise<Grant>
-  refresh<Input>(refresh: (input: Input) => Promise<Grant>): (input: Input) => Promise<Grant>
+  refresh<Input, Caller>(
+    refresh: (input: Input, caller: Caller) => Promise<Grant>,
+  ): (input: Input, caller: Caller) => Promise<Grant>
 }

@@ -29,8 +29,8 @@ export const observedExchange =
 
 /** The span `pkce.refresh`. */
 export const observedRefresh =
-  <Input>(refresh: (input: Input) => Promise<Grant>, { observe }: Observer) =>
-  (input: Input): Promise<Grant> =>
+  <Input, Caller>(refresh: (input: Input, caller: Caller) => Promise<Grant>, { observe }: Observer) =>
+  (input: Input, caller: Caller): Promise<Grant> =>
     observe(
       {
         span: SPANS.refresh,
@@ -51,7 +51,7 @@ export const observedRefresh =
           return { ...ending, details: { ...details, ...ending.details } }
         },
       },
-      () => refresh(input),
+      () => refresh(input, caller),
     )
 
 /** By the configuration: what a client sends as a provider's name gets nowhere (C6). */

@@ -3,7 +3,8 @@ import type { Awaitable, HmacKey } from "../runtime/crypto.js"
 /**
  * Purposes a master secret is split into by HKDF: a value made for one can never pass as another (G7, E17).
  * `refresh-mac` authenticates refresh tokens, `refresh-derive` makes successors, `exchange` makes generation 0,
- * `session-hs256` and `session-ed25519` sign session tokens, `seal` seals, `ticket` names logout tickets,
+ * `session-hs256` and `session-ed25519` sign session tokens, `seal` seals, `ticket` names logout tickets, `hosted` makes the
+ * secrets of a hosted login,
  * `fingerprint` makes the `fp` of events.
  */
 export type KeyPurpose =
@@ -14,6 +15,7 @@ export type KeyPurpose =
   | "session-ed25519"
   | "seal"
   | "ticket"
+  | "hosted"
   | "fingerprint"
 
 /**
@@ -35,7 +37,7 @@ export interface KeyRing {
 
 /** What a sealed value is bound to; it opens nowhere else (G3, G4). */
 export interface SealContext {
-  purpose: "profile" | "idp-tokens" | "ticket"
+  purpose: "profile" | "idp-tokens" | "ticket" | "login" | "handoff"
   issuer: string
   subject: string
   sid: string

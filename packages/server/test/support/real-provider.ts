@@ -22,7 +22,13 @@ const publicKey = { ...pair.publicKey.export({ format: "jwk" }), alg: "ES256", k
 export type RealProvider = Awaited<ReturnType<typeof startRealProvider>>
 
 /** Everybody who comes is Ada. Each client has the name of its authentication method. */
-export async function startRealProvider() {
+export async function startRealProvider({
+  redirectUris = [REDIRECT_URI],
+  pushed = true,
+}: {
+  redirectUris?: string[]
+  pushed?: boolean
+} = {}) {
   const server = createServer((request, response) => handle(request, response))
   let handle: Parameters<typeof createServer>[1] & object = () => {}
   await listening(server)
@@ -33,14 +39,18 @@ export async function startRealProvider() {
       client_id: method,
       application_type: "native",
       token_endpoint_auth_method: method,
-      redirect_uris: [REDIRECT_URI],
+      redirect_uris: redirectUris,
       grant_types: ["authorization_code", "refresh_token"],
       response_types: ["code"],
       backchannel_logout_uri: logout.url,
       backchannel_logout_session_required: true,
       ...(method.startsWith("client_secret") ? { client_secret: SECRET } : {}),
       ...(method === "private_key_jwt"
-        ? { token_endpoint_auth_signing_alg: "ES256", jwks: { keys: [publicKey] } }
+        ? {
+            token_endpoint_auth_signing_alg: "ES256",
+            request_object_signing_alg: "ES256",
+            jwks: { keys: [publicKey] },
+          }
         : {}),
     })),
     clientAuthMethods: [...METHODS],
@@ -62,6 +72,8 @@ export async function startRealProvider() {
       fetch(url, options),
     features: {
       devInteractions: { enabled: false },
+      pushedAuthorizationRequests: { enabled: pushed },
+      requestObjects: { enabled: true },
       revocation: { enabled: true },
       backchannelLogout: { enabled: true },
     },
@@ -97,6 +109,15 @@ export async function startRealProvider() {
       clientId: "client_secret_basic",
       clientSecret: SECRET,
       clientAuthentication: "client_secret_basic" as const,
+      redirectUris: [REDIRECT_URI],
+      scope: "openid email",
+      allowLoopbackHttp: true as const,
+    }),
+    /** The same as a client with a key. */
+    keyOptions: () => ({
+      issuer,
+      clientId: "private_key_jwt",
+      privateKey,
       redirectUris: [REDIRECT_URI],
       scope: "openid email",
       allowLoopbackHttp: true as const,

@@ -7,7 +7,7 @@ import type { Route } from "../route.js"
 export const createDescribe = (rooms: Rooms) => async (): Promise<ConfigAnswer> => ({
   protocol: PROTOCOL_VERSION,
   providers: await Promise.all(rooms.providers.list.map((provider) => provider.config())),
-  hosted: [],
+  hosted: [...(rooms.config.hosted?.deliveries ?? [])],
 })
 
 /** `GET /config` */

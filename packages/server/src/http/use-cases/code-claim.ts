@@ -11,7 +11,7 @@ const REMEMBERED = 900
 const TOLERANCE = 2
 
 /** What the store keeps under the hash of a code. */
-interface ClaimRecord {
+export interface ClaimRecord {
   /** Which request claimed it; a hash, so that the store holds no code and no verifier. */
   fingerprint: string
   /** The secret that generation 0 of the line is derived with, so that a repeat derives the same. */

@@ -69,6 +69,7 @@ beforeEach(() => {
     nonceOptional: true,
     allowsRedirectUri: () => true,
     config: () => Promise.reject(new Error("not used")),
+    authorizationUrl: () => Promise.reject(new Error("not used")),
     checkCallbackIssuer: async () => undefined,
     redeem: () => {
       calls.push("redeem")

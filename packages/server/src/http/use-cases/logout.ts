@@ -6,7 +6,9 @@ import type { Session } from "../../session/types.js"
 import type { SessionRow } from "../../stores/contract.js"
 import { lengthPrefixed } from "../../vault/fields.js"
 import type { SealContext } from "../../vault/types.js"
+import type { Cookies } from "../cookies.js"
 import type { Rooms } from "../rooms.js"
+import type { Caller } from "./open-session.js"
 
 /** Seconds in which the browser must come for its ticket. */
 const TICKET_LIFETIME = 300
@@ -28,13 +30,17 @@ const ticketContext = (id: string): SealContext => ({
 export function createLogout(rooms: Rooms) {
   const { config, providers, store, ring, vault, line, grants, endSession, endLater } = rooms
 
-  async function logout(input: LogoutRequest & { session?: Session }): Promise<LogoutAnswer> {
+  async function logout(
+    input: LogoutRequest & { session?: Session },
+    { cookies }: Caller = {},
+  ): Promise<LogoutAnswer> {
     const { post_logout_redirect_uri: returnTo } = input
     // I2: before the session ends, so that a refused request has changed nothing (GR3).
     if (returnTo !== undefined && !config.postLogoutRedirectUris.includes(returnTo))
       throw new PkceError("invalid_request", { description: "post_logout_redirect_uri is not on the list." })
-    const sid = input.session?.id ?? (await proven(input))
+    const sid = input.session?.id ?? (await proven(input, cookies))
     if (sid === null) throw new PkceError("invalid_token")
+    cookies?.drop(sid)
 
     const { row } = await store.find(sid).catch((error: unknown) => {
       // F12: that it is to end is proved by now; the row was for the ticket.
@@ -55,9 +61,16 @@ export function createLogout(rooms: Rooms) {
     return { logout_url: config.url === null ? `logout/${id}` : `${config.url}/logout/${id}` }
   }
 
-  async function proven({ refresh_token, session_verifier }: LogoutRequest): Promise<string | null> {
+  async function proven(
+    { refresh_token, session_verifier }: LogoutRequest,
+    cookies: Cookies | undefined,
+  ): Promise<string | null> {
     if (refresh_token === undefined || session_verifier === undefined) return null
-    return line.prove({ refreshToken: refresh_token, verifier: session_verifier })
+    return line.prove({
+      refreshToken: refresh_token,
+      verifier: session_verifier,
+      binderOf: (sid) => cookies?.get(sid),
+    })
   }
 
   async function idTokenOf(row: SessionRow): Promise<string | undefined> {

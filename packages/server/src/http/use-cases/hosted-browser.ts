@@ -1,0 +1,184 @@
+import type { HostedConfig } from "../../config/config.js"
+import { PkceError } from "../../errors.js"
+import type { Found, LoginRecords, StartedLogin } from "../../hosted/records.js"
+import { HANDOFF_LIFETIME } from "../../hosted/records.js"
+import { answerOf, type Returned } from "../../hosted/return-url.js"
+import { type HostedSecrets, loginOfState, sameText, userCode } from "../../hosted/secrets.js"
+import type { Provider } from "../../provider/types.js"
+import type { Rooms } from "../rooms.js"
+import { afterFailure, createCodeRedemption } from "./code-redemption.js"
+
+/** What the browser is to be shown, or sent to. */
+export type Leg =
+  | { leg: "confirm"; login: StartedLogin; provider: string; code: string; token: string; formTarget: string }
+  | { leg: "provider"; login: StartedLogin; provider: string; url: string }
+  | { leg: "back"; login: StartedLogin; answer: ReturnType<typeof answerOf>; errorId?: string }
+
+/** The parameters of a callback, each at most once (RFC 6749 section 3.1). */
+export type CallbackParameters = Partial<Record<"code" | "state" | "iss" | "error", string>>
+
+const refused = (reason: string) => new PkceError("login_failed", { reason })
+
+/** The browser's way through a hosted login. A login that is not there, or not this browser's, changes nothing. */
+export function createHostedBrowser(
+  rooms: Rooms,
+  hosted: HostedConfig,
+  records: LoginRecords,
+  secrets: HostedSecrets,
+) {
+  const { providers, emit } = rooms
+  const redeemOnce = createCodeRedemption(rooms)
+  const redirectUri = `${hosted.url}/callback`
+
+  async function find(loginId: string): Promise<Found<StartedLogin>> {
+    const found = await records.started.find(loginId)
+    if (!found) throw new PkceError("login_expired")
+    return found
+  }
+
+  function providerOf({ provider }: StartedLogin): Provider {
+    const found = providers.get(provider)
+    // Taken out of the configuration since.
+    if (!found) throw new PkceError("login_expired")
+    return found
+  }
+
+  const hostOf = ({ issuer }: Provider) => new URL(issuer).host
+
+  async function toProvider(loginId: string, login: StartedLogin, cookie: string): Promise<Leg> {
+    const provider = providerOf(login)
+    const { state, nonce, codeVerifier } = await secrets.flow(login.kid, loginId, cookie)
+    const url = await provider.authorizationUrl({
+      redirectUri,
+      state,
+      nonce,
+      codeChallenge: await secrets.challengeOf(codeVerifier),
+      ...(login.loginHint !== undefined && { loginHint: login.loginHint }),
+      ...(login.uiLocales !== undefined && { uiLocales: login.uiLocales }),
+    })
+    return { leg: "provider", login, provider: hostOf(provider), url }
+  }
+
+  function back(login: StartedLogin, returned: Returned, errorId?: string): Leg {
+    const answer = answerOf(returned, login.state, hosted.url)
+    return { leg: "back", login, answer, ...(errorId !== undefined && { errorId }) }
+  }
+
+  /** The user comes back without a code, or with one that is worth nothing: the app is told, and the login is over. */
+  async function fail(
+    loginId: string,
+    found: Found<StartedLogin>,
+    error: "access_denied" | "server_error",
+    cause: PkceError,
+  ): Promise<Leg> {
+    await records.started.replace(loginId, found, { ...found.login, failed: error })
+    emit({
+      type: "auth.hosted.failed",
+      provider: found.login.provider,
+      error_id: cause.errorId,
+      ...(cause.reason !== undefined && { reason: cause.reason }),
+    })
+    return back(found.login, { error }, cause.errorId)
+  }
+
+  /** The code becomes a user, once; the tokens wait, sealed, for the app (J4). */
+  async function takeCode(
+    loginId: string,
+    login: StartedLogin,
+    code: string,
+    flow: { nonce: string; codeVerifier: string },
+  ): Promise<void> {
+    const provider = providerOf(login)
+    await redeemOnce<void>({
+      code,
+      identifying: [provider.id, code, loginId, flow.nonce],
+      async redeem(claim) {
+        const identity = await provider
+          .redeem({ code, redirectUri, ...flow })
+          .catch(async (thrown: unknown) => {
+            throw await afterFailure(claim, thrown)
+          })
+        const { sid, kid } = claim
+        const { delivery, challenge, device } = login
+        const deadline = claim.deadline + HANDOFF_LIFETIME
+        const returned = { provider: provider.id, delivery, challenge, device, kid, sid, identity, deadline }
+        // The first browser that comes back has the login.
+        if (!(await records.returned.add(loginId, returned))) throw refused("returned_before")
+      },
+      async find() {
+        const found = await records.returned.find(loginId)
+        return found ? { result: undefined } : { now: rooms.now() }
+      },
+    })
+  }
+
+  return {
+    /** `GET /login/{login_id}` */
+    async open(loginId: string, cookie: string): Promise<Leg> {
+      const { login } = await find(loginId)
+      if (login.failed) throw new PkceError("login_expired")
+      if (login.delivery !== "poll") return toProvider(loginId, login, cookie)
+      const provider = providerOf(login)
+      const { authorization_endpoint } = await provider.config()
+      return {
+        leg: "confirm",
+        login,
+        provider: hostOf(provider),
+        code: await userCode(loginId, login.challenge),
+        token: (await secrets.flow(login.kid, loginId, cookie)).confirm,
+        formTarget: new URL(authorization_endpoint).origin,
+      }
+    },
+
+    /** `POST /login/{login_id}`: the click without which nothing is granted to who polls. */
+    async confirm(loginId: string, cookie: string | undefined, token: unknown): Promise<Leg> {
+      const { login } = await find(loginId)
+      if (login.failed) throw new PkceError("login_expired")
+      const expected = cookie === undefined ? null : (await secrets.flow(login.kid, loginId, cookie)).confirm
+      if (cookie === undefined || typeof token !== "string" || !sameText(token, String(expected)))
+        throw new PkceError("invalid_request", { reason: "browser_mismatch" })
+      return toProvider(loginId, login, cookie)
+    },
+
+    /** `GET /callback`. `cookieOf` gives the flow cookie of a login. */
+    async callback(
+      { code, state = "", iss, error }: CallbackParameters,
+      cookieOf: (loginId: string) => string | undefined,
+    ): Promise<Leg> {
+      const loginId = loginOfState(state)
+      if (loginId === null) throw new PkceError("invalid_request", { reason: "callback_malformed" })
+      const found = await find(loginId)
+      const { login } = found
+      const cookie = cookieOf(loginId)
+      const flow = cookie === undefined ? null : await secrets.flow(login.kid, loginId, cookie)
+      // B11: only the browser that was sent to the provider for this login may come back from it.
+      if (!flow || !sameText(flow.state, state))
+        throw new PkceError("invalid_request", { reason: "browser_mismatch" })
+      // B5, RFC 9207: what another provider says, an error included, says nothing about this login.
+      await providerOf(login).checkCallbackIssuer(iss)
+      const done = async () => back(login, { handoff: await secrets.handoff(login.kid, loginId) })
+      // A reload of the page that was shown.
+      if (await records.returned.find(loginId)) return done()
+      if (login.failed) return back(login, { error: login.failed })
+      if (error !== undefined) {
+        const denied = error === "access_denied"
+        return fail(
+          loginId,
+          found,
+          denied ? error : "server_error",
+          refused(denied ? error : "authorization_error"),
+        )
+      }
+      if (!code) throw new PkceError("invalid_request", { reason: "callback_malformed" })
+      try {
+        await takeCode(loginId, login, code, flow)
+      } catch (thrown) {
+        if (!(thrown instanceof PkceError) || thrown.retryable) throw thrown
+        // The login is the other browser's, and goes on.
+        if (thrown.reason === "returned_before") throw thrown
+        return fail(loginId, found, "server_error", thrown)
+      }
+      return done()
+    },
+  }
+}
