@@ -16,6 +16,7 @@ export default defineConfig({
     electron: "src/platforms/electron.ts",
     react: "src/react.ts",
     diagnose: "src/diagnose.ts",
+    hosted: "src/hosted.ts",
     testing: "src/testing/index.ts",
   },
 })

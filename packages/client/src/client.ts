@@ -1,7 +1,9 @@
 import type { ConfigProvider, Device } from "@pkce/protocol"
+import { appFlow } from "./login/app-flow.js"
 import type { SignedIn } from "./login/exchange.js"
+import type { FlowDeps, LoginFlow } from "./login/flow.js"
 import { createLogins, type LoginOptions, type LoginResult, type Restored } from "./login/login.js"
-import { createProviderList } from "./login/provider.js"
+import { createProviderList, type ProviderList } from "./login/provider.js"
 import { webCrypto } from "./pkce/crypto.js"
 import { originOf } from "./pkce/url.js"
 import type { Platform } from "./platforms/ports.js"
@@ -22,8 +24,10 @@ export interface PkceClientOptions {
    * for localhost only.
    */
   server: string
-  /** What the provider sends the browser back to; one for all, or one per provider id. */
-  redirectUri: string | Record<string, string>
+  /** What the provider sends the browser back to; one for all, or one per provider id. Only a login by poll needs none. */
+  redirectUri?: string | Record<string, string>
+  /** From `@pkce/client/hosted`: the backend does the login. Default: the app does it itself. */
+  flow?: (deps: FlowDeps, providers: ProviderList) => LoginFlow
   platform: Platform
   /** The provider of a `login()` that names none. */
   provider?: string
@@ -120,26 +124,27 @@ export interface PkceClient {
  * ```
  */
 export function createPkceClient(options: PkceClientOptions): PkceClient {
-  const { platform, redirectUri } = options
+  const { platform, redirectUri = {}, flow = appFlow } = options
   const http: typeof fetch = platform.http ?? ((input, init) => globalThis.fetch(input, init))
   const clock = platform.clock ?? systemClock
   const crypto = platform.crypto ?? webCrypto
   const base = baseOf(options.server, platform)
   const apiOrigins = (options.apiOrigins ?? []).map(secure)
 
-  const wire = createWire(http, clock, base)
+  const wire = createWire(http, clock, base, platform.bind && "include")
   const record = createRecordStore(platform.storage)
   const events = createEvents()
   const state = createSessionState(record, clock, events, platform.changes)
-  const core = { platform, wire, clock, crypto, record, events, state }
+  const redirectUris = typeof redirectUri === "string" ? [redirectUri] : Object.values(redirectUri)
+  const core = { platform, redirectUris, wire, clock, crypto, record, events, state }
   const line = createLine(core)
   const logout = createLogout({ ...core, line })
   const authorized = createFetch({ http, line, origin: () => originOf(base()) ?? "", apiOrigins })
   const logins = createLogins({
     ...core,
     redirectUri,
-    providers: createProviderList(core, options.providers),
     provider: options.provider,
+    flow: flow(core, createProviderList(core, options.providers)),
     device: { platform: platform.name, ...options.device },
     abandon(session) {
       void wire.send({ method: "POST", path: "/logout", body: credentialsOf(session) })

@@ -143,7 +143,7 @@ export async function diagnose(options: PkceClientOptions): Promise<Diagnosis> {
   await check("random", () => checkRandom(deps))
   await check("storage", () => checkStorage(deps))
   await check("server", () => checkServer(deps))
-  const redirectUris = typeof redirectUri === "string" ? [redirectUri] : Object.values(redirectUri)
+  const redirectUris = typeof redirectUri === "string" ? [redirectUri] : Object.values(redirectUri ?? {})
   for (const uri of redirectUris) await check("redirect", () => checkRedirect(uri, deps))
   await check("session", () => checkSession(deps))
   const lines = checks.map(({ name, ok, detail }) => `${ok ? "ok  " : "FAIL"} ${name}: ${detail}`)

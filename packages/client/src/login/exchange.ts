@@ -5,8 +5,10 @@ import { closeLogin, type RecordStore, type StoredLogin, type StoredSession } fr
 import { type Repeating, repeat } from "../session/repeat.js"
 import { publicSession, type SessionState } from "../session/state.js"
 import { errorOf, isFinal } from "../session/wire.js"
+import type { LoginFlow } from "./flow.js"
 
 export interface ExchangeDeps extends Repeating {
+  flow: LoginFlow
   record: RecordStore
   state: SessionState
   /** Ends a session at the backend if it can be reached. */
@@ -28,11 +30,12 @@ export function createExchange(deps: ExchangeDeps): (login: StoredLogin) => Prom
 
   async function exchange(login: StoredLogin): Promise<SignedIn> {
     const askedAt = clock.wall()
-    const answer = await repeat(
+    const answer = await (deps.flow.repeat ?? repeat)(
       deps,
       // B3, C3: every repeat, also after a crash, is the same request.
-      { method: "POST", path: "/exchange", body: login.request },
+      { method: "POST", path: login.path, body: login.request },
       (a) => readGrant(a, login.step, askedAt) !== null || isFinal(a),
+      login.state,
     )
     const grant = readGrant(answer, login.step, askedAt)
     if (!grant) {
@@ -54,7 +57,7 @@ export function createExchange(deps: ExchangeDeps): (login: StoredLogin) => Prom
       if (stored.session?.id === grant.id) return
       latest = stored.session = {
         ...grant,
-        provider: login.request.provider,
+        provider: login.provider,
         steppedAt: login.redeemedAt ?? login.createdAt,
       }
     })

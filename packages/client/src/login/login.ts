@@ -1,6 +1,5 @@
-import type { ConfigProvider, Device } from "@pkce/protocol"
+import type { Device } from "@pkce/protocol"
 import { PkceError } from "../errors.js"
-import { createAuthorizationUrl } from "../pkce/authorization-url.js"
 import { looksLikeCallback } from "../pkce/callback.js"
 import { randomText } from "../pkce/crypto.js"
 import { createPkcePair } from "../pkce/pair.js"
@@ -9,7 +8,7 @@ import type { ClientSession, Events } from "../session/events.js"
 import { joined } from "../session/joined.js"
 import type { StoredLogin } from "../session/record.js"
 import { createExchange, type ExchangeDeps, type SignedIn } from "./exchange.js"
-import type { ProviderList } from "./provider.js"
+import type { LoginFlow } from "./flow.js"
 import { createTransactions, isFor } from "./transactions.js"
 
 export interface LoginOptions {
@@ -45,9 +44,10 @@ export interface Restored {
 export interface LoginDeps extends ExchangeDeps {
   platform: Platform
   events: Events
-  providers: ProviderList
   redirectUri: string | Record<string, string>
+  redirectUris: readonly string[]
   provider: string | undefined
+  flow: LoginFlow
   device: Device
 }
 
@@ -65,6 +65,12 @@ interface Wait {
   result?: Promise<SignedIn>
 }
 
+/** A login that is about to be stored, and where the browser is to go. */
+export interface Prepared {
+  url: string
+  login: StoredLogin
+}
+
 /** A browser that cannot be shown is a failed login; what its module says of it stays out of the error. */
 async function shown<T>(work: () => T | Promise<T>): Promise<T> {
   try {
@@ -75,83 +81,32 @@ async function shown<T>(work: () => T | Promise<T>): Promise<T> {
 }
 
 export function createLogins(deps: LoginDeps): Logins {
-  const { record, state, clock, crypto, platform, events, redirectUri: configured } = deps
+  const { record, state, clock, crypto, platform, events, flow, redirectUris, redirectUri: configured } = deps
+  const browser = flow.browser ?? platform.browser
   const transactions = createTransactions(record, clock)
   const redeem = createExchange(deps)
-  const redirectUris = typeof configured === "string" ? [configured] : Object.values(configured)
   const waiting = new Set<Wait>()
   // Out of the address bar, this is the only copy: it stays until the storage took it.
   let callback: string | null = null
 
+  const isCallback = (url: string) => redirectUris.some((uri) => looksLikeCallback(url, uri))
+  const tell = (type: "callback_ignored" | "login_failed") => (error: PkceError) =>
+    events.emit({ type, session: state.view(), error })
+
   function redirectUriOf(provider: string | undefined): string {
-    if (typeof configured === "string") return configured
-    const alone = provider === undefined && redirectUris.length === 1
-    const own = alone ? redirectUris[0] : configured[provider ?? ""]
-    if (own === undefined) throw new PkceError("redirect_uri_not_allowed", "start")
+    const [only, another] = redirectUris
+    const own =
+      typeof configured === "string" || (provider === undefined && !another)
+        ? only
+        : configured[provider ?? ""]
+    if (!own) throw new PkceError("redirect_uri_not_allowed", "start")
     return own
   }
 
-  async function choose(id: string | undefined): Promise<ConfigProvider> {
-    const providers = await deps.providers()
-    // Without an id there must be exactly one.
-    const provider = providers.find((one) => (id === undefined ? providers.length === 1 : one.id === id))
-    if (!provider) throw new PkceError("invalid_request", "start")
-    const alone = providers.every(({ issuer }) => issuer === provider.issuer)
-    // B5: where neither `iss` nor the address tells whose answer it is, answers could be swapped.
-    if (!alone && !provider.iss_in_callback && redirectUris.length === 1) {
-      throw new PkceError("redirect_uri_not_allowed", "start")
-    }
-    return provider
-  }
-
-  /** What is asked of the provider beside the protocol's own. */
-  function paramsOf({ authorization_params: fixed = {} }: ConfigProvider, options: LoginOptions) {
-    const { loginHint: login_hint, prompt, uiLocales: ui_locales, params } = options
-    const own: Record<string, string | undefined> = { login_hint, prompt, ui_locales, ...params }
-    // A5: what the backend sets by policy is not the app's to change.
-    if (Object.keys(own).some((name) => own[name] !== undefined && name in fixed)) {
-      throw new PkceError("reserved_parameter", "start")
-    }
-    return { ...own, ...fixed }
-  }
-
-  async function go(run: BrowserRun, drawn: { state: string; nonce: string }, options: LoginOptions) {
-    const [provider, pkce, step] = await Promise.all([
-      choose(options.provider ?? deps.provider),
-      createPkcePair(crypto),
-      createPkcePair(crypto),
-      state.load(),
-    ])
-    const { redirectUri } = run
-    const url = createAuthorizationUrl({
-      ...drawn,
-      authorizationEndpoint: provider.authorization_endpoint,
-      clientId: provider.client_id,
-      scope: provider.scope,
-      redirectUri,
-      codeChallenge: pkce.challenge,
-      params: paramsOf(provider, options),
-    })
-    const login: StoredLogin = {
-      state: drawn.state,
-      request: {
-        provider: provider.id,
-        code_verifier: pkce.verifier,
-        redirect_uri: redirectUri,
-        nonce: drawn.nonce,
-        session_challenge: step.challenge,
-        device: deps.device,
-      },
-      step,
-      redirectUri,
-      issuer: provider.issuer,
-      issRequired: provider.iss_in_callback,
-      appState: options.appState,
-      createdAt: clock.wall(),
-    }
+  async function go(run: BrowserRun, { url, login }: Prepared, signal?: AbortSignal) {
     await transactions.add(login)
     // Aborted meanwhile: what is closed already must not be opened.
-    if (options.signal?.aborted) return { status: "cancelled" as const }
+    if (signal?.aborted) return { status: "cancelled" as const }
     const wait: Wait = { login, run }
     waiting.add(wait)
     const outcome = await shown(() => run.open(url, (candidate) => isFor(login, candidate))).finally(() =>
@@ -178,17 +133,14 @@ export function createLogins(deps: LoginDeps): Logins {
       return await result
     } catch (error) {
       if (!(error instanceof PkceError && error.ignorable)) throw error
-      events.emit({ type: "callback_ignored", session: state.view(), error })
+      tell("callback_ignored")(error)
       return null
     }
   }
 
   /** A callback that comes by a link: for the `login()` that waits for it, or a late success, which `state` reports. */
   function takeLink(url: string): void {
-    if (!redirectUris.some((uri) => looksLikeCallback(url, uri))) return
-    handleRedirect(url).catch((error) => {
-      events.emit({ type: "login_failed", session: state.view(), error })
-    })
+    if (isCallback(url)) handleRedirect(url).catch(tell("login_failed"))
   }
   let listens = false
   function listen(): void {
@@ -200,9 +152,8 @@ export function createLogins(deps: LoginDeps): Logins {
     listen()
     const found = platform.callbackUrl?.() ?? null
     const url = typeof found === "object" ? await found : found
-    const isCallback = url !== null && redirectUris.some((uri) => looksLikeCallback(url, uri))
     // B10: out of the address bar and the history before anything else is done.
-    if (isCallback) {
+    if (url !== null && isCallback(url)) {
       platform.clearCallbackUrl?.()
       callback = url
     }
@@ -212,7 +163,9 @@ export function createLogins(deps: LoginDeps): Logins {
       let login = callback === null ? null : await handleRedirect(callback)
       callback = null
       const unfinished = login ? undefined : await transactions.unfinished()
-      if (unfinished) login = await redeem(unfinished)
+      // What waits for a person is waited for behind the start of the app, and told by an event.
+      if (unfinished && flow.login) redeem(unfinished).catch(tell("login_failed"))
+      else if (unfinished) login = await redeem(unfinished)
       return { session: state.view(), login: login ?? undefined }
     } catch (error) {
       if (!(error instanceof PkceError)) throw error
@@ -223,16 +176,38 @@ export function createLogins(deps: LoginDeps): Logins {
 
   return {
     async login(options = {}) {
+      const { signal, appState, provider = deps.provider } = options
       // A1, A4: independent draws, and no browser without a source of randomness.
-      const drawn = { state: randomText(crypto), nonce: randomText(crypto) }
-      const redirectUri = redirectUriOf(options.provider ?? deps.provider)
+      const drawn = randomText(crypto)
+
+      async function prepare(redirectUri: string): Promise<Prepared> {
+        const [pkce, step] = await Promise.all([createPkcePair(crypto), createPkcePair(crypto), state.load()])
+        const { url, ...begun } = await flow.begin({
+          options,
+          provider,
+          redirectUri,
+          state: drawn,
+          challenge: pkce.challenge,
+          device: deps.device,
+          request: {
+            code_verifier: pkce.verifier,
+            session_challenge: step.challenge,
+            bind: platform.bind,
+          },
+        })
+        const createdAt = clock.wall()
+        return { url, login: { ...begun, state: drawn, step, redirectUri, appState, createdAt } }
+      }
+
+      if (flow.login) return flow.login(options, prepare, redeem)
+      const redirectUri = flow.browser ? "" : redirectUriOf(provider)
       listen()
-      const run = await shown(() => platform.browser.start(redirectUri, clock))
+      const run = await shown(() => browser.start(redirectUri, clock))
       // A late abort closes what is closed already, which is nothing.
-      options.signal?.addEventListener("abort", () => run.close())
+      signal?.addEventListener("abort", () => run.close())
       try {
-        if (options.signal?.aborted) return { status: "cancelled" }
-        return await go(run, drawn, options)
+        if (signal?.aborted) return { status: "cancelled" }
+        return await go(run, await prepare(run.redirectUri), signal)
       } finally {
         run.close()
       }

@@ -69,15 +69,16 @@ export function createTransactions(record: RecordStore, clock: ClockPort): Trans
         const result = isOver(login) ? new PkceError("flow_expired", "callback") : check(url, login)
         const failed = result instanceof PkceError
         outcome = failed ? result : login
-        if (login.request.code) {
-          if (!failed && result.code !== login.request.code) outcome = ignored("callback_used")
+        const parameter = login.parameter ?? "code"
+        if (login.redeemedAt) {
+          if (!failed && result.code !== login.request[parameter]) outcome = ignored("callback_used")
           return
         }
         if (failed) closeLogin(stored, login.state)
         else {
           login.redeemedAt = clock.wall()
-          login.request.code = result.code
-          if (result.iss) login.request.iss = result.iss
+          login.request[parameter] = result.code
+          if (result.iss && !login.parameter) login.request.iss = result.iss
         }
       })
       if (outcome instanceof PkceError) throw outcome
@@ -88,7 +89,7 @@ export function createTransactions(record: RecordStore, clock: ClockPort): Trans
 
     async unfinished() {
       const { logins } = await record.read()
-      return logins.filter((login) => login.request.code && !isOver(login)).pop()
+      return logins.filter((login) => login.redeemedAt && !isOver(login)).pop()
     },
   }
 }

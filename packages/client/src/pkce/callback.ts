@@ -9,6 +9,8 @@ export interface ExpectedCallback {
   issuer: string
   /** The provider promises `iss`: a callback without it is refused. */
   issRequired?: boolean
+  /** What stands for the code in a hosted login's callback. Default `code`. */
+  parameter?: "handoff"
 }
 
 export interface CallbackResult {
@@ -60,7 +62,7 @@ function equalTexts(a: string, b: string): boolean {
 export function looksLikeCallback(url: string, redirectUri: string): boolean {
   const parts = split(url)
   const has = (name: string) => parts.params.has(name)
-  return isAt(parts, redirectUri) && has("state") && ["code", "error", ...FORBIDDEN].some(has)
+  return isAt(parts, redirectUri) && has("state") && ["code", "handoff", "error", ...FORBIDDEN].some(has)
 }
 
 /**
@@ -88,12 +90,15 @@ export function parseCallback(url: string, expected: ExpectedCallback): Callback
   const parts = split(url)
   const { values } = parts
   const atMostOne = (name: string) => values(name).length < 2
-  const [state = "", code = "", iss, error] = ["state", "code", "iss", "error"].map((name) => values(name)[0])
+  const { parameter = "code" } = expected
+  const [state = "", code = "", iss, error] = ["state", parameter, "iss", "error"].map(
+    (name) => values(name)[0],
+  )
 
   check(isAt(parts, expected.redirectUri) && atMostOne("state"), "callback_invalid", true)
   // B1: until here the URL may be anybody's. B2: nothing sent is not equal to nothing stored.
   check(state !== "" && equalTexts(state, expected.state), "state_mismatch", true)
-  check(["code", "iss", "error"].every(atMostOne), "callback_invalid")
+  check([parameter, "iss", "error"].every(atMostOne), "callback_invalid")
   check(!FORBIDDEN.some((name) => parts.params.has(name)), "callback_invalid")
   // B5: an answer of another provider, an error included, says nothing about this login.
   check(iss === undefined ? !expected.issRequired : iss === expected.issuer, "issuer_mismatch")

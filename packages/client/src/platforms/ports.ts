@@ -67,6 +67,8 @@ export interface ChangesPort {
 /** A platform: plain objects, so that a test can replace each of them. */
 export interface Platform {
   name: string
+  /** Web: the session is bound to a cookie of the backend, and every request of ours bears it. */
+  bind?: "cookie" | undefined
   browser: BrowserPort
   storage: StoragePort
   /** Default: WebCrypto. */

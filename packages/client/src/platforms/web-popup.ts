@@ -1,3 +1,4 @@
+import { looksLikeCallback } from "../pkce/callback.js"
 import type { BrowserOutcome, BrowserPort } from "./ports.js"
 import type { WebPopup } from "./web.js"
 
@@ -79,4 +80,10 @@ function popupBrowser(name: string, fallback: BrowserPort): BrowserPort {
  * const platform = web({ popup })
  * ```
  */
-export const popup: WebPopup = { browser: popupBrowser, handOver }
+export const popup: WebPopup = (name, fallback) => ({
+  browser: popupBrowser(name, fallback),
+  callbackUrl() {
+    const url = globalThis.location?.href ?? null
+    return url && looksLikeCallback(url, url) ? handOver(name, url) : url
+  },
+})

@@ -1,19 +1,20 @@
-import { looksLikeCallback } from "../pkce/callback.js"
 import type { BrowserPort, ChangesPort, Platform } from "./ports.js"
 import { indexedDbStorage } from "./web-storage.js"
 
 export interface WebOptions {
   /** From `@pkce/client/web-popup`: the login opens in a window of its own. Default: the full redirect, which works everywhere. */
   popup?: WebPopup
+  /**
+   * The session needs a cookie of the backend beside what IndexedDB holds, so that neither a copy of the one nor of the other
+   * is of any use. App and backend must be one site; another origin of it must be in the backend's `allowedOrigins`.
+   */
+  bind?: "cookie"
   /** Keeps several clients on one origin apart. Default `pkce`. */
   name?: string
 }
 
 /** Another window for the login than this one. */
-export interface WebPopup {
-  browser(name: string, fallback: BrowserPort): BrowserPort
-  handOver(name: string, url: string): Promise<string | null>
-}
+export type WebPopup = (name: string, fallback: BrowserPort) => Pick<Platform, "browser" | "callbackUrl">
 
 /** The full redirect. */
 const redirectBrowser: BrowserPort = {
@@ -53,20 +54,17 @@ function broadcastChanges(name: string): ChangesPort {
  * await auth.restore() // also takes the callback, and cleans the address bar
  * ```
  */
-export function web({ popup, name = "pkce" }: WebOptions = {}): Platform {
-  const channel = `${name}:callback`
-
+export function web({ popup, bind, name = "pkce" }: WebOptions = {}): Platform {
   return {
     name: "web",
-    browser: popup?.browser(channel, redirectBrowser) ?? redirectBrowser,
+    bind,
+    browser: redirectBrowser,
     storage: indexedDbStorage(name),
     origin: () => globalThis.location?.origin,
-    callbackUrl() {
-      const url = globalThis.location?.href ?? null
-      return url && popup && looksLikeCallback(url, url) ? popup.handOver(channel, url) : url
-    },
+    callbackUrl: () => globalThis.location?.href ?? null,
     // B10: the code does not stay in the history, nor does it become a referrer.
     clearCallbackUrl: () => history.replaceState(history.state, "", location.pathname),
+    ...popup?.(`${name}:callback`, redirectBrowser),
     ...(globalThis.location && { changes: broadcastChanges(`${name}:changes`) }),
   }
 }

@@ -15,6 +15,9 @@ export const pause = (clock: ClockPort, milliseconds: number): Promise<void> =>
     clock.after(milliseconds, resolve)
   })
 
+/** Milliseconds that nothing survives. */
+const FOREVER = 1e15
+
 /** The age of something dated by the wall clock, judged from now on by the stricter of both clocks. */
 export type Age = () => number
 
@@ -25,10 +28,7 @@ export type Age = () => number
 export function ageSince(clock: ClockPort, wall: number): Age {
   const atFirst = clock.wall() - wall
   const since = clock.monotonic()
-  return () =>
-    atFirst < 0
-      ? Number.POSITIVE_INFINITY
-      : Math.max(clock.wall() - wall, atFirst + clock.monotonic() - since)
+  return () => (atFirst < 0 ? FOREVER : Math.max(clock.wall() - wall, atFirst + clock.monotonic() - since))
 }
 
 /** Full jitter: anything between 0 and a bound that doubles from 0.5 s to 4 s. Milliseconds. */

@@ -33,9 +33,7 @@ export interface Line {
   present(): string | null
 }
 
-const STALLING = [400, 404, 405, 413, 415]
 const endsSession = (answer: Answer) => answer.status === 401 && isTerminal(answer.code)
-const stalls = (answer: Answer) => STALLING.includes(answer.status) || isFinal(answer)
 
 export function createLine(deps: LineDeps): Line {
   const { record, state, events, clock, crypto } = deps
@@ -74,7 +72,7 @@ export function createLine(deps: LineDeps): Line {
     const answer = await repeat(
       deps,
       { method: "POST", path: "/refresh", body },
-      (a) => grantOf(a) !== null || endsSession(a) || stalls(a) || moved(),
+      (a) => grantOf(a) !== null || endsSession(a) || isFinal(a) || moved(),
     )
     const grant = grantOf(answer)
     if (grant || endsSession(answer)) {
@@ -88,7 +86,7 @@ export function createLine(deps: LineDeps): Line {
       return state.publish(latest, answer.code)
     }
     if (moved()) return
-    if (stalls(answer)) {
+    if (isFinal(answer)) {
       stalledAt = session.refreshToken
       const error = new PkceError("stalled", "refresh", { errorId: answer.errorId })
       events.emit({ type: "stalled", session: publicSession(session), error })

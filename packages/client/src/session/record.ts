@@ -1,4 +1,4 @@
-import type { ExchangeRequest, UserInfo } from "@pkce/protocol"
+import type { UserInfo } from "@pkce/protocol"
 import { PkceError } from "../errors.js"
 import type { StoragePort } from "../platforms/ports.js"
 
@@ -37,8 +37,14 @@ export interface SessionToken {
 /** A login that waits for its callback, or, with a code in its request, for the backend's answer. */
 export interface StoredLogin {
   state: string
-  /** As it will be sent, byte for byte: with the callback's `code` and `iss` it is complete. */
-  request: Omit<ExchangeRequest, "code"> & { provider: string; code?: string }
+  /** The route that ends it. */
+  path: "/exchange" | "/redeem" | "/poll"
+  /** As it will be sent, byte for byte: with what the callback brings it is complete. */
+  request: { [member: string]: unknown }
+  /** What the callback brings: a code, or the backend's own handoff. */
+  parameter?: "handoff"
+  /** Its id. */
+  provider: string
   /** Generation 0 of the session line; its challenge is in the request. */
   step: NextStep
   redirectUri: string

@@ -61,13 +61,20 @@ async function read(response: Response): Promise<Answer> {
   const code = formed(/^[a-z_]{4,32}$/, error) as ServerErrorCode | undefined
   if (!code) return unknown(wait)
   const errorId = formed(/^[0-9a-f]{16}$/, error_id)
-  return { ...unknown(wait), status, code, retryable: retryable === true, errorId }
+  // Whatever the body says: the identical request is the identical mistake.
+  const isMistake = [400, 404, 405, 413, 415].includes(status)
+  return { ...unknown(wait), status, code, retryable: !isMistake && retryable === true, errorId }
 }
 
 /** Speaks to the backend. The base is asked for at each call, since on the web it is known in the browser only. */
-export function createWire(http: typeof fetch, clock: ClockPort, base: () => string): Wire {
+export function createWire(
+  http: typeof fetch,
+  clock: ClockPort,
+  base: () => string,
+  credentials?: RequestCredentials,
+): Wire {
   async function exchange({ method, path, body, bearer }: Call, signal?: AbortSignal): Promise<Answer> {
-    const init: RequestInit = {
+    const init = {
       method,
       headers: {
         [PROTOCOL_HEADER]: `${PROTOCOL_VERSION}`,
@@ -75,10 +82,11 @@ export function createWire(http: typeof fetch, clock: ClockPort, base: () => str
         ...(bearer && { Authorization: `Bearer ${bearer}` }),
       },
       body: body ? JSON.stringify(body) : null,
-      ...(signal && { signal }),
+      signal: signal ?? null,
+      credentials,
       // A redirect would carry the credentials of the line to whoever it names.
       redirect: "error",
-    }
+    } as RequestInit
     try {
       return await read(await http(base() + path, init))
     } catch (error) {

@@ -1,0 +1,46 @@
+import { PkceError } from "../errors.js"
+import { createAuthorizationUrl } from "../pkce/authorization-url.js"
+import { randomText } from "../pkce/crypto.js"
+import type { FlowDeps, LoginFlow } from "./flow.js"
+import type { ProviderList } from "./provider.js"
+
+/** The app speaks to the provider itself, and its backend redeems the code. */
+export const appFlow = ({ crypto, redirectUris }: FlowDeps, list: ProviderList): LoginFlow => ({
+  async begin({ options, provider: id, redirectUri, state, challenge, device, request }) {
+    const providers = await list()
+    // Without an id there must be exactly one.
+    const provider = providers.find((one) => (id === undefined ? providers.length === 1 : one.id === id))
+    if (!provider) throw new PkceError("invalid_request", "start")
+    const { issuer, iss_in_callback: issRequired, authorization_params: fixed = {} } = provider
+    const alone = providers.every((other) => other.issuer === issuer)
+    // B5: where neither `iss` nor the address tells whose answer it is, answers could be swapped.
+    if (!alone && !issRequired && redirectUris.length === 1) {
+      throw new PkceError("redirect_uri_not_allowed", "start")
+    }
+    const { loginHint: login_hint, prompt, uiLocales: ui_locales, params } = options
+    const own: Record<string, string | undefined> = { login_hint, prompt, ui_locales, ...params }
+    // A5: what the backend sets by policy is not the app's to change.
+    if (Object.keys(own).some((name) => own[name] !== undefined && name in fixed)) {
+      throw new PkceError("reserved_parameter", "start")
+    }
+    const nonce = randomText(crypto)
+    const url = createAuthorizationUrl({
+      state,
+      nonce,
+      authorizationEndpoint: provider.authorization_endpoint,
+      clientId: provider.client_id,
+      scope: provider.scope,
+      redirectUri,
+      codeChallenge: challenge,
+      params: { ...own, ...fixed },
+    })
+    return {
+      url,
+      path: "/exchange",
+      provider: provider.id,
+      issuer,
+      issRequired,
+      request: { ...request, provider: provider.id, redirect_uri: redirectUri, nonce, device },
+    }
+  },
+})
