@@ -3,6 +3,7 @@ import type { PkceClientOptions } from "./client.js"
 import { PkceError } from "./errors.js"
 import { randomText, webCrypto } from "./pkce/crypto.js"
 import { originOf } from "./pkce/url.js"
+import { isEmbedded } from "./platforms/embedded.js"
 import type { CryptoPort, Platform } from "./platforms/ports.js"
 import { baseOf } from "./session/base.js"
 import { systemClock } from "./session/clock.js"
@@ -13,7 +14,7 @@ import { createWire, type Wire } from "./session/wire.js"
 
 /** One thing that was looked at. */
 export interface DiagnosisCheck {
-  name: "random" | "storage" | "server" | "redirect" | "session"
+  name: "random" | "browser" | "storage" | "server" | "redirect" | "session"
   ok: boolean
   /** A sentence for the developer. It holds no secret, and nothing of the user. */
   detail: string
@@ -50,6 +51,13 @@ async function checkRandom({ crypto }: Deps): Promise<Finding> {
   const digest = hex(await crypto.sha256(Uint8Array.of(97, 98, 99)))
   if (digest !== ABC) return bad("SHA-256 is wrong")
   return good("a secure generator and SHA-256")
+}
+
+/** A6: on the web the page itself becomes the provider's; the other platforms open another program for it. */
+async function checkBrowser({ platform }: Deps): Promise<Finding> {
+  if (platform.name === "web" && isEmbedded())
+    return bad("this page is in a web view inside an app, which could read the password; see refuseEmbedded")
+  return good("no web view inside an app, as far as can be told")
 }
 
 /** Writes what is there once more, or, where there is nothing, something that no version reads, and takes it away again. */
@@ -114,9 +122,10 @@ async function checkSession({ state, wire }: Deps): Promise<Finding> {
 }
 
 /**
- * For the developer: whether the backend answers and knows the redirect URI, the storage keeps what it is given, and there is a
- * source of randomness. It takes what `createPkceClient` takes, never rejects, and changes nothing. It costs one exchange that
- * fails, which the backend counts. An entry of its own, so that an app which never asks does not carry it.
+ * For the developer: whether the backend answers and knows the redirect URI, the storage keeps what it is given, there is a
+ * source of randomness, and the page is in no app's web view. It takes what `createPkceClient` takes, never rejects, and changes
+ * nothing. It costs one exchange that fails, which the backend counts. An entry of its own, so that an app which never asks does
+ * not carry it.
  *
  * @example
  * ```ts
@@ -141,6 +150,7 @@ export async function diagnose(options: PkceClientOptions): Promise<Diagnosis> {
   const deps: Deps = { platform, crypto: platform.crypto ?? webCrypto, wire, state, provider }
 
   await check("random", () => checkRandom(deps))
+  await check("browser", () => checkBrowser(deps))
   await check("storage", () => checkStorage(deps))
   await check("server", () => checkServer(deps))
   const redirectUris = typeof redirectUri === "string" ? [redirectUri] : Object.values(redirectUri ?? {})

@@ -3,7 +3,7 @@ import { diagnose } from "../src/diagnose.js"
 import { answer, provider, refusal } from "../src/testing/backend.js"
 import { fakeDevice, REDIRECT } from "../src/testing/device.js"
 
-const names = ["random", "storage", "server", "redirect", "session"]
+const names = ["random", "browser", "storage", "server", "redirect", "session"]
 const optionsOf = (device: ReturnType<typeof fakeDevice>) => ({
   server: "https://api.example.com/auth",
   redirectUri: REDIRECT,

@@ -1,6 +1,8 @@
 import type { BrowserPort, ChangesPort, Platform } from "./ports.js"
 import { indexedDbStorage } from "./web-storage.js"
 
+export { refuseEmbedded } from "./embedded.js"
+
 export interface WebOptions {
   /** From `@pkce/client/web-popup`: the login opens in a window of its own. Default: the full redirect, which works everywhere. */
   popup?: WebPopup
