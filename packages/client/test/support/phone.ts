@@ -1,9 +1,13 @@
 import { randomBytes } from "node:crypto"
 import { createPkceClient, type PkceClient, type PkceClientOptions } from "../../src/client.js"
 import { type CapacitorPlugins, capacitor } from "../../src/platforms/capacitor.js"
-import { type ExpoModules, expo } from "../../src/platforms/expo.js"
+import { type ExpoModules, type ExpoOptions, expo } from "../../src/platforms/expo.js"
 import type { Platform } from "../../src/platforms/ports.js"
-import { type ReactNativeModules, reactNative } from "../../src/platforms/react-native.js"
+import {
+  type ReactNativeModules,
+  type ReactNativeOptions,
+  reactNative,
+} from "../../src/platforms/react-native.js"
 import type { PkceClientEvent } from "../../src/session/events.js"
 import { fakeBackend, provider } from "../../src/testing/backend.js"
 import { fakeClock } from "../../src/testing/clock.js"
@@ -112,7 +116,7 @@ export function phone() {
   }
 
   const platforms = {
-    expo(): Platform {
+    expo(more: Partial<ExpoModules> = {}, options: ExpoOptions = {}): Platform {
       const { get, set, remove, fence, Linking, AppState, browse } = modules()
       const WebBrowser: ExpoModules["WebBrowser"] = {
         openAuthSessionAsync: (url, redirectUri) => browse(url, redirectUri ?? ""),
@@ -126,10 +130,10 @@ export function phone() {
         deleteItemAsync: remove,
       }
       const Crypto = { getRandomBytes: (length: number) => new Uint8Array(randomBytes(length)) }
-      return expo({ WebBrowser, SecureStore, Crypto, Linking, AppState, fence })
+      return expo({ WebBrowser, SecureStore, Crypto, Linking, AppState, fence, ...more }, options)
     },
 
-    reactNative(more: Partial<ReactNativeModules> = {}): Platform {
+    reactNative(more: Partial<ReactNativeModules> = {}, options: ReactNativeOptions = {}): Platform {
       const { get, set, remove, fence, Linking, AppState, browse } = modules()
       const Keychain: ReactNativeModules["Keychain"] = {
         ACCESSIBLE: { AFTER_FIRST_UNLOCK_THIS_DEVICE_ONLY: "afterFirstUnlock" },
@@ -147,7 +151,10 @@ export function phone() {
         closeAuth: () => void state.closed++,
       }
       const random = (length: number) => new Uint8Array(randomBytes(length))
-      return reactNative({ InAppBrowser, Keychain, Linking, AppState, fence, randomBytes: random, ...more })
+      return reactNative(
+        { InAppBrowser, Keychain, Linking, AppState, fence, randomBytes: random, ...more },
+        options,
+      )
     },
 
     capacitor(): Platform {
