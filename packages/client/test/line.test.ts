@@ -56,7 +56,7 @@ describe("a step of the line", () => {
     expect(revoked(device)).toEqual([undefined])
   })
 
-  it("is one for all callers", async () => {
+  it("P8 is one for all callers", async () => {
     const { device, app } = await loggedIn()
     device.clock.advance(HOUR)
     const tokens = await Promise.all(Array.from({ length: 10 }, () => app.getSessionToken()))
@@ -64,7 +64,7 @@ describe("a step of the line", () => {
     expect(steps(device)).toHaveLength(1)
   })
 
-  it("F3 two tabs that step at once send the same step", async () => {
+  it("F3 P8 two tabs that step at once send the same step", async () => {
     const { device, app } = await loggedIn()
     const other = device.start()
     await other.restore()
@@ -117,7 +117,7 @@ describe("what is not an answer", () => {
     ["408", () => refusal(408, "request_timeout", true), "request_timeout"],
   ]
 
-  it.each(faults)("GR4 F2 %s: the same request again, and nobody is logged out", async (_, fault) => {
+  it.each(faults)("GR4 F2 P7 P9 %s: the same request again, and nobody is logged out", async (_, fault) => {
     const { device, app, events } = await loggedIn()
     device.clock.advance(HOUR)
     device.backend.faults.push(fault())
@@ -129,7 +129,7 @@ describe("what is not an answer", () => {
   })
 
   it.each(faults)(
-    "GR4 F2 %s for days: a bounded wait, then an error that says so, and the same request the day after",
+    "GR4 F2 P7 P9 %s for days: a bounded wait, then an error that says so, and the same request the day after",
     async (_, fault, code = "network") => {
       const { device, app, events } = await loggedIn()
       for (let day = 0; day < 3; day++) {
@@ -258,7 +258,7 @@ describe("getSessionToken", () => {
     expect(steps(device)).toEqual([])
   })
 
-  it("never waits while the token is valid, and renews it in the background", async () => {
+  it("P9 never waits while the token is valid, and renews it in the background", async () => {
     const { device, app } = await loggedIn()
     const token = await app.getSessionToken()
     device.clock.advance(280_000)
@@ -362,7 +362,7 @@ describe("getSessionToken", () => {
   })
 })
 
-describe("R19 a device's clock that is wrong", () => {
+describe("R19 P14 a device's clock that is wrong", () => {
   it.each([-10 * 365 * 24 * HOUR, 10 * 365 * 24 * HOUR])(
     "by %i ms from the start makes no difference",
     async (offset) => {

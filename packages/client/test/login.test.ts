@@ -448,7 +448,7 @@ describe("restore", () => {
     expect(await daemon.getSessionToken()).toMatch(/^st\./)
   })
 
-  it("finishes the login that a redirect left, once for two callers", async () => {
+  it("P6 finishes the login that a redirect left, once for two callers", async () => {
     const device = fakeDevice()
     device.answer = async () => ({ type: "left" })
     await device.start().login({ appState: "here" })
@@ -482,7 +482,7 @@ describe("restore", () => {
     expect(device.backend.requests).toEqual([])
   })
 
-  it("R30 asks the network nothing where no login is under way", async () => {
+  it("R30 P9 asks the network nothing where no login is under way", async () => {
     const device = fakeDevice()
     await device.start().login()
     device.backend.settings.whileDown = true

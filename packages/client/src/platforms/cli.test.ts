@@ -55,7 +55,7 @@ describe("fileStorage", () => {
     expect(await storage.read()).toBe("older")
   })
 
-  it("takes the lock of a process that died, and waits for that of one that lives", async () => {
+  it("P21 takes the lock of a process that died, and waits for that of one that lives", async () => {
     const storage = fileStorage(folder, "a")
     const lock = join(folder, "a.json.lock")
     await writeFile(lock, "dead")
