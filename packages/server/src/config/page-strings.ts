@@ -2,25 +2,25 @@
 export const ENGLISH = {
   /** Poll delivery, before anything is granted. */
   confirmTitle: "Log in on {device}?",
-  confirmText:
-    "Somebody wants to log in to {app} on this device. Go on only if that is you, and the app shows this code:",
+  confirmText: "Go on only if you started this login to {app} yourself, and see this code on that device:",
+  confirmWarning: "Did someone send you this link? Then close this page: going on would log them in as you.",
   confirmButton: "Yes, log in",
-  confirmWarning: "If somebody sent you this link, close this page: they would be logged in as you.",
   unknownDevice: "another device",
-  leavingTitle: "Going to {provider}",
-  leavingText: "Your browser is being sent to the login.",
+  leavingTitle: "Taking you to {provider}",
+  leavingText: "If nothing happens, press the button.",
   leavingButton: "Continue",
   returnTitle: "You are logged in",
-  returnText: "Go back to {app}.",
-  returnButton: "Back to the app",
+  returnText: "This page takes you back to {app}. If it does not, press the button.",
+  returnButton: "Open {app}",
   doneTitle: "You are logged in",
-  doneText: "You may close this window and go back to {app}.",
+  doneText: "You can close this page and go back to {app}.",
   failedTitle: "The login did not work",
   failedText: "Go back to {app} and try again.",
-  deniedText: "The login was cancelled.",
-  expiredText: "This login is over. Go back to {app} and begin again.",
-  unavailableText: "The login cannot be reached just now. Try again in a moment.",
-  errorId: "Error",
+  deniedText: "The login was cancelled. You can start again in {app}.",
+  expiredText: "This login has ended. Go back to {app} and start again.",
+  unavailableText: "The login service is not answering just now. Please try again in a moment.",
+  /** Before the number that helps the team to find what went wrong. */
+  errorId: "Error code",
   app: "the app",
 }
 

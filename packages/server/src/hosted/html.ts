@@ -16,6 +16,14 @@ export const escapeHtml = (text: string): string =>
 /** Text that a person reads, as HTML. */
 export const shown = (text: string): string => escapeHtml(text.replace(CONTROL, ""))
 
+// Two lines of a phone: a name that is a letter of its own must not push the rest of the page out of sight.
+const MAX_NAME = 64
+
+const shortened = (name: string) => {
+  const characters = [...name]
+  return characters.length > MAX_NAME ? `${characters.slice(0, MAX_NAME - 1).join("")}\u2026` : name
+}
+
 /** What stands for `{app}`, `{provider}` and `{device}`. */
 export type Names = Readonly<Record<string, string>>
 
@@ -23,7 +31,7 @@ export type Names = Readonly<Record<string, string>>
 const put = (text: string, names: Names, write: (name: string) => string) =>
   text.replace(/\{(\w+)\}/g, (braces, key: string) => {
     const name = Object.hasOwn(names, key) ? names[key] : undefined
-    return name === undefined ? braces : write(name)
+    return name === undefined ? braces : write(shortened(name))
   })
 
 /** Words with the names in them, as HTML. `bdi` keeps the direction of a name from the words beside it. */

@@ -10,7 +10,11 @@ import { contentOf } from "./views.js"
 export type PageView =
   /** Poll, before anything is granted. `action`: where the form posts `token`, as `confirm`; of our own. */
   | { view: "confirm"; device: string | null; provider: string; code: string; action: string; token: string }
-  /** On the way to the provider: `target`. */
+  /**
+   * On the way to the provider: `target`. The page goes there by itself, so that it can also be the answer (200) to the confirm
+   * form: a 303 there would be one with the form, and Chromium stops it at any redirect to a host that `form-action` does not
+   * name, such as the one to the provider behind the provider.
+   */
   | { view: "leaving"; provider: string; target: string }
   /** Jumps to the app, with a button for where the browser blocks that. */
   | { view: "return"; target: string }
@@ -39,7 +43,7 @@ export interface PageOptions {
   lang: string
   /** base64url or base64 of at least 128 random bits, fresh for each page. */
   nonce: string
-  /** Origins that the confirm form may lead to: a browser compares its redirects too. */
+  /** Origins beside our own that the confirm form may be redirected to. */
   formTargets?: readonly string[]
 }
 
@@ -57,15 +61,14 @@ export function renderPage(view: PageView, options: PageOptions): Page {
   const { name, strings, lang } = options
   const nonce = checkedNonce(options.nonce)
   const origin = view.view === "message" && view.origin !== null ? checkedOrigin(view.origin) : null
-  const formTargets =
-    view.view === "confirm" ? ["'self'", ...(options.formTargets ?? []).map(checkedOrigin)] : []
+  const formTargets = view.view === "confirm" ? (options.formTargets ?? []).map(checkedOrigin) : null
 
   const names: Names = {
     app: name ?? strings.app,
     ...("provider" in view ? { provider: view.provider } : {}),
     ...("device" in view ? { device: view.device ?? strings.unknownDevice } : {}),
   }
-  const { title, body } = contentOf(view, strings, names)
+  const { title, body, next } = contentOf(view, strings, names)
   const script = scriptOf(view, nonce)
   const html = `<!doctype html>
 <html lang="${escapeHtml(lang)}" dir="${directionOf(lang)}">
@@ -74,7 +77,7 @@ export function renderPage(view: PageView, options: PageOptions): Page {
 <meta name="viewport" content="width=device-width,initial-scale=1">
 <meta name="color-scheme" content="light dark">
 <meta name="format-detection" content="telephone=no">
-<title>${fillPlain(title, names)}</title>
+${next === undefined ? "" : `<meta http-equiv="refresh" content="0;url=${escapeHtml(next)}">\n`}<title>${fillPlain(title, names)}</title>
 <style nonce="${nonce}">${styles(options.color)}</style>
 </head>
 <body>

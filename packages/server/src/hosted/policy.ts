@@ -19,6 +19,14 @@ export function checkedTarget(target: string): string {
   return url.href
 }
 
+/** Where a form posts to: a path, or a whole URL of the web. */
+export function checkedAction(action: string): string {
+  const url = URL.canParse(action, "https://own.invalid") ? new URL(action, "https://own.invalid") : null
+  if (url?.protocol !== "https:" && url?.protocol !== "http:")
+    throw new TypeError("A page was given a form action that is not of the web.")
+  return action
+}
+
 /** An origin as a source of the policy. One with `;` or `,` in it would add a rule of its own. */
 export function checkedOrigin(origin: string): string {
   if (!/^[a-z][a-z0-9+.-]*:\/\/(?:[a-z0-9._-]+|\[[0-9a-f:.]+\])(?::\d+)?$/i.test(origin))
@@ -36,8 +44,8 @@ export interface Needs {
   nonce: string
   /** It has a script. */
   script: boolean
-  /** Where its form may lead, redirects included; empty where it has none. */
-  formTargets: readonly string[]
+  /** Where its form may lead, redirects included; `null` where it has none. */
+  formTargets: readonly string[] | null
   /** The one origin whose page may frame it; `null`: none. */
   origin: string | null
 }
@@ -49,7 +57,7 @@ export function pageHeaders({ nonce, script, formTargets, origin }: Needs): Reco
     ...(script ? [`script-src 'nonce-${nonce}'`] : []),
     `style-src 'nonce-${nonce}'`,
     "base-uri 'none'",
-    `form-action ${formTargets.length > 0 ? formTargets.join(" ") : "'none'"}`,
+    `form-action ${formTargets ? ["'self'", ...formTargets].join(" ") : "'none'"}`,
     `frame-ancestors ${origin ?? "'none'"}`,
   ]
   return {
@@ -57,7 +65,9 @@ export function pageHeaders({ nonce, script, formTargets, origin }: Needs): Reco
     "Content-Security-Policy": policy.join("; "),
     // J5, for browsers that know no frame-ancestors; it cannot name an origin.
     ...(origin === null ? { "X-Frame-Options": "DENY" } : {}),
-    "Referrer-Policy": "no-referrer",
+    // A page under no-referrer posts its form with `Origin: null`, and could not be told from a stranger's. What follows the
+    // form leaves our origin without a referrer under both.
+    "Referrer-Policy": formTargets ? "same-origin" : "no-referrer",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
     "Cross-Origin-Resource-Policy": "same-origin",
   }

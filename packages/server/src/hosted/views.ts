@@ -1,13 +1,15 @@
 import type { PageStrings } from "../config/page-strings.js"
 import { escapeHtml, fill, type Names, shown } from "./html.js"
 import type { PageView } from "./page.js"
-import { checkedTarget } from "./policy.js"
+import { checkedAction, checkedTarget } from "./policy.js"
 
 export interface Content {
   /** Words, with the names still in braces. */
   title: string
   /** HTML. */
   body: string
+  /** Where the page goes by itself without a script. */
+  next?: string
 }
 
 // Paths of a 24 by 24 square. None has a direction, so that none has to turn with the script.
@@ -38,10 +40,13 @@ export function contentOf(view: PageView, strings: PageStrings, names: Names): C
         head("device", "confirmTitle", "confirmText") + confirmation(view, words),
       )
     case "leaving":
-      return content(
-        "leavingTitle",
-        head("lock", "leavingTitle", "leavingText") + link(view.target, "leavingButton"),
-      )
+      return {
+        ...content(
+          "leavingTitle",
+          head("lock", "leavingTitle", "leavingText") + link(view.target, "leavingButton"),
+        ),
+        next: checkedTarget(view.target),
+      }
     case "return":
       return content(
         "returnTitle",
@@ -73,7 +78,7 @@ function confirmation(
   return `
 <p class="code" dir="ltr" role="img" aria-label="${shown(letters)}">${shown(code)}</p>
 <p class="quiet">${words("confirmWarning")}</p>
-<form method="post" action="${escapeHtml(action)}">
+<form method="post" action="${escapeHtml(checkedAction(action))}">
 <input type="hidden" name="confirm" value="${escapeHtml(token)}" autocomplete="off">
 <button class="button">${words("confirmButton")}</button>
 </form>`
