@@ -30,11 +30,15 @@ it("J2: the message reaches the page of the origin that the login named, once", 
   expect(room.complaints).toEqual([])
 })
 
-it("J2: an opener of another origin hears nothing, and none does where the login named no origin", async () => {
-  const named = serve({ view: "message", message, origin: room.app.origin, failed: false })
-  expect(await heardByOpener(room.stranger, named)).toEqual([])
-  const unnamed = serve({ view: "message", message, origin: null, failed: false }, {}, "/unnamed")
-  expect(await heardByOpener(room.app, unnamed)).toEqual([])
+it("J2: an opener of another origin hears nothing", async () => {
+  const url = serve({ view: "message", message, origin: room.app.origin, failed: false })
+  expect(await heardByOpener(room.stranger, url)).toEqual([])
+})
+
+it("J2: where the login named no origin nothing is sent to any window", async () => {
+  const url = serve({ view: "message", message, origin: null, failed: false })
+  expect(await heardByOpener(room.app, url)).toEqual([])
+  expect(room.complaints).toEqual([])
 })
 
 it("J2, J5: the page of the named origin may frame it, and no other", async () => {
@@ -52,21 +56,42 @@ it("J2, J5: the page of the named origin may frame it, and no other", async () =
   expect(await page.frames()[1]?.locator("h1").count()).toBe(0)
 })
 
+/** Puts bridges into every page and frame to come, each of which notes what it is told. */
+const bridges = (...names: string[]) =>
+  room.context.addInitScript((names) => {
+    const told: unknown[] = []
+    const receiver = { postMessage: (one: unknown) => told.push(one) }
+    for (const name of names)
+      Object.assign(window, {
+        [name]: name === "webkit" ? { messageHandlers: { pkce: receiver } } : receiver,
+      })
+    Object.assign(window, { told })
+  }, names)
+const toldIn = (page: Page, frame = 0) =>
+  page.frames()[frame]?.evaluate(() => (window as unknown as { told: unknown[] }).told)
+
 it.each([
   ["React Native", "ReactNativeWebView", JSON.stringify(message)],
   ["WebKit", "webkit", message],
   ["an Android message listener", "pkce", JSON.stringify(message)],
 ])("J3: the bridge of %s gets the message once, in its own form", async (_, bridge, form) => {
-  await room.context.addInitScript((name) => {
-    const told: unknown[] = []
-    const receiver = { postMessage: (one: unknown) => told.push(one) }
-    Object.assign(window, {
-      told,
-      [name]: name === "webkit" ? { messageHandlers: { pkce: receiver } } : receiver,
-    })
-  }, bridge)
+  await bridges(bridge)
   const page = await room.context.newPage()
   await page.goto(serve({ view: "message", message, origin: null, failed: false }))
-  expect(await page.evaluate(() => (window as unknown as { told: unknown[] }).told)).toEqual([form])
+  expect(await toldIn(page)).toEqual([form])
+  expect(room.complaints).toEqual([])
+})
+
+it("J3: of several that could listen only one hears: the named page, or else one bridge", async () => {
+  await bridges("ReactNativeWebView", "webkit", "pkce")
+  const page = await room.context.newPage()
+  const url = serve({ view: "message", message, origin: room.app.origin, failed: false })
+  room.app.at.set("/parent", () => ({ body: `${LISTENER}<iframe src="${url}"></iframe>` }))
+  await page.goto(`${room.app.origin}/parent`)
+  await expect.poll(() => heardBy(page)).toEqual([[room.own.origin, message]])
+  expect(await toldIn(page, 1)).toEqual([])
+
+  await page.goto(url)
+  expect(await toldIn(page)).toEqual([JSON.stringify(message)])
   expect(room.complaints).toEqual([])
 })

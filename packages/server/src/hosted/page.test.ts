@@ -59,6 +59,8 @@ describe("every view", () => {
     expect(Buffer.byteLength(html)).toBeLessThan(6000)
     expect(html).toMatch(/^<!doctype html>\n<html lang="en" dir="ltr">/)
     expect(html.match(/<h1>/g)).toHaveLength(1)
+    expect(html).toContain('<meta name="viewport" content="width=device-width,initial-scale=1">')
+    expect(html).toContain('<meta name="color-scheme" content="light dark">')
     expect(html).not.toMatch(/ (?:src|style|on\w+)=|<(?:link|img|iframe|object|base)\b/)
     expect(html).not.toMatch(/\{\w+\}(?![^<]*<\/style>)(?![^<]*<\/script>)/)
     for (const [, attributes] of html.matchAll(/<(?:style|script)\b([^>]*)>/g))

@@ -27,6 +27,7 @@ it.each([
   "http://127.0.0.1.evil.example/",
   "https://user:password@app.example.com/",
   "https://user@app.example.com/",
+  "https://:password@app.example.com/",
   "//evil.example/callback",
   "/callback",
   "",
