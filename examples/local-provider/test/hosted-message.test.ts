@@ -24,6 +24,20 @@ async function heardByOpener(site: Site, url: string) {
   return (await heardBy(page)).slice(0, -1)
 }
 
+/** Puts bridges into every page and frame to come, each of which notes what it is told. */
+const bridges = (...names: string[]) =>
+  room.context.addInitScript((names) => {
+    const told: unknown[] = []
+    const receiver = { postMessage: (one: unknown) => told.push(one) }
+    for (const name of names)
+      Object.assign(window, {
+        [name]: name === "webkit" ? { messageHandlers: { pkce: receiver } } : receiver,
+      })
+    Object.assign(window, { told })
+  }, names)
+const toldIn = (page: Page, frame = 0) =>
+  page.frames()[frame]?.evaluate(() => (window as unknown as { told: unknown[] }).told)
+
 it("J2: the message reaches the page of the origin that the login named, once", async () => {
   const url = serve({ view: "message", message, origin: room.app.origin, failed: false })
   expect(await heardByOpener(room.app, url)).toEqual([[room.own.origin, message]])
@@ -35,9 +49,12 @@ it("J2: an opener of another origin hears nothing", async () => {
   expect(await heardByOpener(room.stranger, url)).toEqual([])
 })
 
-it("J2: where the login named no origin nothing is sent to any window", async () => {
+it("J2: where the login named no origin the bridge hears, and no window", async () => {
+  await bridges("pkce")
   const url = serve({ view: "message", message, origin: null, failed: false })
   expect(await heardByOpener(room.app, url)).toEqual([])
+  const popup = room.context.pages().find((page) => page.url() === url)
+  expect(popup && (await toldIn(popup))).toEqual([JSON.stringify(message)])
   expect(room.complaints).toEqual([])
 })
 
@@ -55,20 +72,6 @@ it("J2, J5: the page of the named origin may frame it, and no other", async () =
   expect(await heardBy(page)).toEqual([])
   expect(await page.frames()[1]?.locator("h1").count()).toBe(0)
 })
-
-/** Puts bridges into every page and frame to come, each of which notes what it is told. */
-const bridges = (...names: string[]) =>
-  room.context.addInitScript((names) => {
-    const told: unknown[] = []
-    const receiver = { postMessage: (one: unknown) => told.push(one) }
-    for (const name of names)
-      Object.assign(window, {
-        [name]: name === "webkit" ? { messageHandlers: { pkce: receiver } } : receiver,
-      })
-    Object.assign(window, { told })
-  }, names)
-const toldIn = (page: Page, frame = 0) =>
-  page.frames()[frame]?.evaluate(() => (window as unknown as { told: unknown[] }).told)
 
 it.each([
   ["React Native", "ReactNativeWebView", JSON.stringify(message)],
