@@ -13,6 +13,8 @@ const MAX_WAIT = 60
 export interface DocumentLoader {
   /** GETs a JSON document. `read` throws for one that is no good. Throws `ProviderError`, never spent. */
   load<T>(url: string, maxBytes: number, read: (document: JsonObject) => T): Promise<T>
+  /** Each request loads for itself, before its answer. */
+  readonly endsWithRequest: boolean
 }
 
 export interface LoaderDependencies {
@@ -63,6 +65,7 @@ export function createDocumentLoader(dependencies: LoaderDependencies): Document
   }
 
   return {
+    endsWithRequest: http.endsWithRequest === true,
     async load(url, maxBytes, read) {
       refuseWhileOpen()
       const end = now() + BUDGET

@@ -49,6 +49,7 @@ export function createKeySource(
   }
 
   function fetchOnce(): Promise<KeySet> {
+    if (documents.endsWithRequest) return load()
     loading ??= load().finally(() => {
       loading = undefined
     })

@@ -80,6 +80,7 @@ export function createMetadataSource(
   }
 
   function renew(): Promise<ProviderMetadata> {
+    if (documents.endsWithRequest) return load()
     loading ??= load().finally(() => {
       loading = undefined
     })
@@ -92,7 +93,8 @@ export function createMetadataSource(
       const age = now() - loadedAt
       if (!options.metadata && !loading && (age > MAX_AGE || age < 0)) {
         // An error leaves what is known in use (a provider's bad hour is not a login's); the loader has reported it.
-        renew().catch(() => {})
+        const renewed = renew().catch(() => {})
+        if (documents.endsWithRequest) await renewed
       }
       return held
     },

@@ -54,7 +54,7 @@ export function createProvider(entry: ProviderConfig, { http, source, now }: Pro
       const { metadata, keys } = await source.get()
       http.warm(new URL(metadata.token_endpoint).origin)
       // A login is about to start; what fails here is tried again, and reported, when it ends.
-      if (asymmetric) keys.ready().catch(() => {})
+      if (asymmetric && !http.endsWithRequest) keys.ready().catch(() => {})
       return {
         id,
         issuer,

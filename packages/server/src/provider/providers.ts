@@ -11,6 +11,8 @@ export interface Providers {
   list: readonly Provider[]
   /** By the id of the configuration. No other name finds anything, `__proto__` included (C6). */
   get(id: string): Provider | undefined
+  /** As the HTTP client says. */
+  readonly endsWithRequest: boolean
   /** Closes the connections; calls under way fail. */
   close(): Promise<void>
 }
@@ -48,5 +50,10 @@ export function createProviders(
 
   const list = config.providers.map((entry) => createProvider(entry, { http, source: sourceOf(entry), now }))
   const byId = new Map(list.map((provider) => [provider.id, provider]))
-  return { list, get: (id) => byId.get(id), close: () => http.close() }
+  return {
+    list,
+    get: (id) => byId.get(id),
+    endsWithRequest: http.endsWithRequest === true,
+    close: () => http.close(),
+  }
 }

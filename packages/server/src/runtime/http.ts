@@ -34,6 +34,11 @@ export interface HttpClientOptions {
 export interface HttpClient {
   /** Never throws and never follows a redirect: a 3xx is an answer like any other. */
   send(request: OutgoingRequest): Promise<IncomingAnswer | HttpFailure>
+  /**
+   * What a request began ends with it, answered or not (Workers): then nothing is begun behind an answer, and no request
+   * waits for what another one began, which may never settle.
+   */
+  readonly endsWithRequest?: boolean
   /** Opens a connection to the origin before it is needed; failures are ignored. */
   warm(origin: string): void
   close(): Promise<void>

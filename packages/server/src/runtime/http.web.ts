@@ -18,6 +18,8 @@ function mayCall(url: URL, options: HttpClientOptions): boolean {
  */
 export function createHttpClient(options: HttpClientOptions): HttpClient {
   return {
+    // Bun is one process, which goes on after an answer; of all others on `fetch` that is not known.
+    endsWithRequest: !("Bun" in globalThis),
     async send(request) {
       const url = URL.canParse(request.url) ? new URL(request.url) : null
       if (!url || !mayCall(url, options)) return { failure: "blocked_address", sent: false }

@@ -12,6 +12,7 @@ type Answer = IncomingAnswer | HttpFailure
  */
 export function observedHttp(http: HttpClient, { observe }: Observer, { count }: Instruments): HttpClient {
   return {
+    ...http,
     async send(request) {
       const { host, rest } = target(request.url)
       const attributes = { [ATTRIBUTES.httpMethod]: request.method, ...host }
@@ -25,8 +26,6 @@ export function observedHttp(http: HttpClient, { observe }: Observer, { count }:
         },
       )
     },
-    warm: (origin) => http.warm(origin),
-    close: () => http.close(),
   }
 }
 

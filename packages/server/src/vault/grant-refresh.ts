@@ -16,7 +16,8 @@ import type { Vault } from "./types.js"
 export interface GrantDependencies {
   store: Store
   vault: Vault
-  providers: { get(id: string): Provider | undefined }
+  /** With `endsWithRequest` no request waits for a refresh that another one began. */
+  providers: { get(id: string): Provider | undefined; readonly endsWithRequest?: boolean }
   emit: Emit
   /** Ends a session of ours, durably. */
   endSession(sid: string, reason: string): Promise<unknown>

@@ -3,6 +3,7 @@ import { ProviderError } from "../../src/errors.js"
 import type { PkceEventInput } from "../../src/events.js"
 import { createProviders, type Providers } from "../../src/provider/providers.js"
 import type { Provider, Redemption } from "../../src/provider/types.js"
+import type { HttpClient } from "../../src/runtime/http.js"
 import { type FakeProvider, type FakeProviderOptions, startFakeProvider } from "../../src/testing/index.js"
 import type { FinishedLogin } from "../../src/testing/provider-types.js"
 
@@ -50,6 +51,8 @@ export interface RoomOptions {
   /** More entries at the same provider. */
   more?: Partial<ProviderConfig>[]
   config?: Partial<Config>
+  /** Puts something around the client that the providers use. */
+  wrapHttp?: (http: HttpClient) => HttpClient
 }
 
 export const redemptionOf = (login: FinishedLogin): Redemption => ({
@@ -74,7 +77,7 @@ export async function openRoom(options: RoomOptions = {}): Promise<Room> {
     allowPrivateIdp: false,
     ...options.config,
   } as Config
-  const providers = createProviders(config, (event) => void events.push(event), now)
+  const providers = createProviders(config, (event) => void events.push(event), now, options.wrapHttp)
   const [provider] = providers.list
   if (!provider) throw new Error("no provider")
   return {
