@@ -1,4 +1,5 @@
-import { beforeEach, describe, expect, it } from "vitest"
+import { beforeEach, describe, expect, it, vi } from "vitest"
+import { nativeCrypto } from "../src/platforms/native.js"
 import { answer } from "../src/testing/backend.js"
 import { codeOf } from "../src/testing/device.js"
 import { type Phone, phone } from "./support/phone.js"
@@ -270,6 +271,22 @@ describe.each(PLATFORMS)("%s", (kind) => {
     expect(await codeOf(app.login())).toBe("crypto_unavailable")
     expect(device.opened).toEqual([])
   })
+})
+
+it("A1: a module that gives too little is none, whatever it was asked for", () => {
+  const crypto = nativeCrypto((length) => new Uint8Array(length - 1))
+  expect(() => crypto.randomBytes(16)).toThrow(expect.objectContaining({ code: "crypto_unavailable" }))
+})
+
+it("A1: Capacitor in a web view without WebCrypto says so, and opens nothing", async () => {
+  vi.stubGlobal("crypto", undefined)
+  try {
+    const { app } = device.start(() => device.platforms.capacitor())
+    expect(await codeOf(app.login())).toBe("crypto_unavailable")
+    expect(device.opened).toEqual([])
+  } finally {
+    vi.unstubAllGlobals()
+  }
 })
 
 const pause = () => new Promise<false>((resolve) => setTimeout(() => resolve(false), 10))

@@ -38,10 +38,12 @@ const GRACE = 1500
 export function nativeCrypto(random: (length: number) => Uint8Array): CryptoPort {
   return {
     randomBytes(length) {
-      const bytes = random(length)
-      // A1: a module that gives less than was asked for is none.
-      if (bytes?.length !== length) throw new PkceError("crypto_unavailable", "start")
-      return bytes
+      // A1: a module that throws, or gives less than was asked for, is none.
+      try {
+        const bytes = random(length)
+        if (bytes?.length === length) return bytes
+      } catch {}
+      throw new PkceError("crypto_unavailable", "start")
     },
     sha256,
   }
