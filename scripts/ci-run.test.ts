@@ -14,11 +14,16 @@ beforeEach(() => {
 
 afterEach(() => rmSync(project, { recursive: true, force: true }))
 
+function program(name: string, script: string): void {
+  writeFileSync(join(project, name), `#!/usr/bin/env bash\n${script}\n`)
+  chmodSync(join(project, name), 0o755)
+}
+
 /** Runs `.ci/run` with an npm that does for each command what the lines of `cases` say. */
 function run(cases: string): { status: number | null; last: string; output: string } {
-  const npm = join(project, "npm")
-  writeFileSync(npm, `#!/usr/bin/env bash\ncase "$*" in\n${cases}\nesac\n`)
-  chmodSync(npm, 0o755)
+  program("npm", `case "$*" in\n${cases}\nesac`)
+  // Nothing is installed on the machine that runs this test.
+  program("apt-get", "exit 1")
   const { status, stdout } = spawnSync("bash", [join(project, ".ci/run")], {
     env: { ...process.env, PATH: `${project}:${process.env.PATH}` },
     encoding: "utf8",
@@ -27,9 +32,10 @@ function run(cases: string): { status: number | null; last: string; output: stri
 }
 
 const tests = 'test) echo "40 0 0" >"$SUMMARY_FILE" ;;'
-const checks = '"run package-checks") echo "7 0 0" >"$SUMMARY_FILE" ;;'
+const checks =
+  '"run package-checks") echo "5 0 0" >"$SUMMARY_FILE" ;;\n"run runtimes") echo "2 0 0" >"$SUMMARY_FILE" ;;'
 
-it("adds the tests and the package checks", () => {
+it("adds the tests, the package checks and the runtimes", () => {
   expect(run(`${tests}\n${checks}`)).toMatchObject({ status: 0, last: "47 passed, 0 failed" })
 })
 
