@@ -9,6 +9,9 @@ const source = {
   "#http": here("packages/server/src/runtime/http.node.ts"),
 }
 
+/** The apps of phones and desktops have installations of their own. */
+const apps = ["examples/{expo-app,native-apps}/test/**/*.test.ts"]
+
 export default defineConfig({
   test: {
     reporters: ["default", here("scripts/summary-reporter.mjs")],
@@ -26,10 +29,13 @@ export default defineConfig({
         test: {
           name: "examples",
           include: ["examples/*/test/**/*.test.ts"],
+          exclude: apps,
           testTimeout: 90_000,
           hookTimeout: 90_000,
         },
       },
+      // What `npm run apps` has installed and exported; `npm test` leaves it out.
+      { test: { name: "apps", include: apps, testTimeout: 120_000, hookTimeout: 90_000 } },
     ],
   },
 })

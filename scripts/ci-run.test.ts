@@ -34,14 +34,15 @@ function run(cases: string): { status: number | null; last: string; output: stri
 const tests = 'test) echo "40 0 0" >"$SUMMARY_FILE" ;;'
 const checks =
   '"run package-checks") echo "5 0 0" >"$SUMMARY_FILE" ;;\n"run runtimes") echo "2 0 0" >"$SUMMARY_FILE" ;;'
+const apps = '"run apps") echo "5 0 0" >"$SUMMARY_FILE" ;;'
 
-it("adds the tests, the package checks and the runtimes", () => {
-  expect(run(`${tests}\n${checks}`)).toMatchObject({ status: 0, last: "47 passed, 0 failed" })
+it("adds the tests, the package checks, the runtimes and the apps", () => {
+  expect(run(`${tests}\n${checks}\n${apps}`)).toMatchObject({ status: 0, last: "52 passed, 0 failed" })
 })
 
 it("says loudly what was skipped", () => {
-  const result = run(`test) echo "40 0 2" >"$SUMMARY_FILE" ;;\n${checks}`)
-  expect(result).toMatchObject({ status: 0, last: "47 passed, 0 failed, 2 skipped" })
+  const result = run(`test) echo "40 0 2" >"$SUMMARY_FILE" ;;\n${checks}\n${apps}`)
+  expect(result).toMatchObject({ status: 0, last: "52 passed, 0 failed, 2 skipped" })
   expect(result.output).toContain("THESE WERE NOT RUN")
 })
 
@@ -50,26 +51,34 @@ it("stops after an installation that fails, and still ends with the line", () =>
 })
 
 it.each(["run lint", "run build", "run types", "run demo -- --once"])("counts a failing `npm %s`", (step) => {
-  expect(run(`"${step}") exit 3 ;;\n${tests}\n${checks}`)).toMatchObject({
+  expect(run(`"${step}") exit 3 ;;\n${tests}\n${checks}\n${apps}`)).toMatchObject({
     status: 1,
-    last: "47 passed, 1 failed",
+    last: "52 passed, 1 failed",
   })
 })
 
 it("does not count a failing test twice", () => {
   const failing = 'test) echo "39 1 0" >"$SUMMARY_FILE"; exit 1 ;;'
-  expect(run(`${failing}\n${checks}`)).toMatchObject({ status: 1, last: "46 passed, 1 failed" })
+  expect(run(`${failing}\n${checks}\n${apps}`)).toMatchObject({ status: 1, last: "51 passed, 1 failed" })
 })
 
 it("fails when the tests end well but counted nothing", () => {
-  expect(run(checks)).toMatchObject({ status: 1, last: "7 passed, 1 failed" })
+  expect(run(`${checks}\n${apps}`)).toMatchObject({ status: 1, last: "12 passed, 1 failed" })
+})
+
+it("counts apps that cannot be installed", () => {
+  const broken = '"run apps") exit 1 ;;'
+  expect(run(`${tests}\n${checks}\n${broken}`)).toMatchObject({ status: 1, last: "47 passed, 1 failed" })
 })
 
 it("counts a crash of the test runner", () => {
-  expect(run(`test) exit 139 ;;\n${checks}`)).toMatchObject({ status: 1, last: "7 passed, 1 failed" })
+  expect(run(`test) exit 139 ;;\n${checks}\n${apps}`)).toMatchObject({
+    status: 1,
+    last: "12 passed, 1 failed",
+  })
 })
 
 it("counts an interruption", () => {
   const interrupted = '"run package-checks") kill -TERM $PPID ;;'
-  expect(run(`${tests}\n${interrupted}`)).toMatchObject({ status: 1, last: "40 passed, 1 failed" })
+  expect(run(`${tests}\n${interrupted}\n${apps}`)).toMatchObject({ status: 1, last: "40 passed, 1 failed" })
 })

@@ -1,0 +1,32 @@
+import { spawnSync } from "node:child_process"
+import { rmSync } from "node:fs"
+import { join } from "node:path"
+import { fileURLToPath } from "node:url"
+
+// The apps of phones and desktops: installed apart from the repository (400 MB that nothing else needs), exported for the web,
+// iOS and Android, type-checked against the real native modules, and tested. Takes what `npm run build` made.
+//   npm run apps
+//   npm run apps -- --tests   only the tests, with what the last run installed and exported
+const root = fileURLToPath(new URL("..", import.meta.url))
+const offline = { EXPO_OFFLINE: "1", EXPO_NO_TELEMETRY: "1", CI: "1" }
+
+function run(name, command, args, folder = ".") {
+  const start = Date.now()
+  const { status, error } = spawnSync(command, args, {
+    cwd: join(root, folder),
+    stdio: "inherit",
+    env: { ...process.env, ...offline },
+    shell: process.platform === "win32",
+  })
+  console.log(`${name}: exit ${status ?? error?.code} after ${Math.round((Date.now() - start) / 1000)} s`)
+  if (status !== 0) process.exit(status ?? 1)
+}
+
+if (!process.argv.includes("--tests")) {
+  for (const folder of ["examples/native-apps", "examples/expo-app"])
+    run(`install ${folder}`, "npm", ["ci", "--ignore-scripts", "--no-audit", "--no-fund"], folder)
+  // What an earlier run left behind must not be what is tested.
+  rmSync(join(root, "examples/expo-app/dist"), { recursive: true, force: true })
+  run("export", "npm", ["run", "--silent", "export"], "examples/expo-app")
+}
+run("tests", "npx", ["vitest", "run", "--config", "vitest.workspace.ts", "--project", "apps"])
