@@ -14,7 +14,7 @@ it.each([
     const names = inputs.map(client)
     const entries = ["web", "web-popup", "cli", "expo", "react-native", "capacitor", "electron"]
     expect(names.filter((name) => name && entries.includes(name)).sort()).toEqual([...adapters].sort())
-    expect(names).toContain("index")
+    expect(code).toContain("session_challenge")
     expect(imports).toEqual(expect.arrayContaining([...natives]))
     // Nothing but the client and the example: no dependency came along, and nothing of the backend.
     const foreign = inputs.filter((input) => !client(input) && !/chunk-\w+\.js$/.test(input))

@@ -18,7 +18,7 @@ export const NATIVE = [
 
 export interface Bundle {
   code: string
-  /** The files that it is made of, and what it leaves to the device. */
+  /** The files of which something is in it, and what it leaves to the device. */
   inputs: string[]
   imports: string[]
 }
@@ -46,7 +46,9 @@ export async function bundle(
   const [output] = Object.values(metafile.outputs)
   return {
     code: outputFiles[0]?.text ?? "",
-    inputs: Object.keys(metafile.inputs),
+    inputs: Object.entries(output?.inputs ?? {}).flatMap(([path, { bytesInOutput }]) =>
+      bytesInOutput ? path : [],
+    ),
     imports: (output?.imports ?? []).map(({ path }) => path),
   }
 }
