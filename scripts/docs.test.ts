@@ -3,6 +3,7 @@ import { dirname, join, relative } from "node:path"
 import { serverErrors } from "@pkce/protocol"
 import { beforeAll, describe, expect, it } from "vitest"
 import { ENVIRONMENT } from "../packages/server/src/config/environment.js"
+import { SERVE_VARIABLES } from "../packages/server/src/serve/variables.js"
 import { faults, membersOf, program, textsOf } from "./docs/compile.js"
 import { anchors, blocks, cells, links, type Page, pages, root } from "./docs/markdown.js"
 
@@ -67,6 +68,13 @@ it("docs/configuration.md names every environment variable and its option", () =
   expect(Object.fromEntries(names.map((name, i) => [name, options[i]]))).toEqual(
     Object.fromEntries(Object.entries(ENVIRONMENT).map(([name, [option]]) => [name, option])),
   )
+})
+
+it("docs/serve.md names every variable of pkce-server, with its default", () => {
+  const serve = page("docs/serve.md")
+  expect(firstCells(serve, "## Environment")).toEqual(Object.keys(SERVE_VARIABLES))
+  const defaults = Object.values(SERVE_VARIABLES).filter((value) => value !== null)
+  expect(cells(serve, 1, "## Environment")).toEqual(defaults)
 })
 
 describe("error codes", () => {

@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { createChecks } from "./package-checks/checks.mjs"
+import { checkCommands } from "./package-checks/commands.mjs"
 import { checkConsumers } from "./package-checks/consumers.mjs"
 import { checkContents } from "./package-checks/contents.mjs"
 import { checkManifest } from "./package-checks/manifest.mjs"
@@ -29,6 +30,7 @@ try {
     await checkContents(one, checks)
     await checkTools(one, checks)
     await checkRuntime(one, project, checks)
+    await checkCommands(one, project, checks)
   }
   await checkConsumers(
     packed.flatMap(({ specifiers }) => specifiers),

@@ -29,6 +29,7 @@ const ROOMS: Record<string, Record<string, string[]>> = {
     ],
     mounts: ["errors", "http", "server-types", "session"],
     testing: ["config", "stores"],
+    serve: ["config", "errors", "events", "http", "mounts", "server", "stores"],
   },
   client: {
     pkce: ["errors", "platforms"],

@@ -1,3 +1,4 @@
+import type { Config } from "./config/config.js"
 import { processEnvironment } from "./config/environment.js"
 import type { PkceServerOptions } from "./config/options.js"
 import { resolveConfig } from "./config/resolve.js"
@@ -37,7 +38,11 @@ const CLOSING = 25_000
  * ```
  */
 export function createPkceServer(options?: PkceServerOptions): PkceServer {
-  const config = resolveConfig(options, processEnvironment())
+  return serverOf(resolveConfig(options, processEnvironment()))
+}
+
+/** The same of a configuration that has been read already. */
+export function serverOf(config: Config): PkceServer {
   const telemetry = createTelemetry(config.openTelemetry)
   const emit = telemetry.emit(createEmit(config.onEvent))
   const guarded = telemetry.store(guardStore(config.store, emit))

@@ -400,6 +400,52 @@ describe("the environment", () => {
     expect(resolveConfig(good(), environment).url).toBeNull()
   })
 
+  it("offers hosted login where PKCE_HOSTED says so, and heeds nothing of it elsewhere", () => {
+    const quiet = { onWarning: () => undefined }
+    const hosted = {
+      PKCE_HOSTED_POLL: "true",
+      PKCE_HOSTED_ORIGINS: "https://a.example, https://b.example",
+      PKCE_HOSTED_NAME: "Our Team",
+      PKCE_HOSTED_COLOR: "#1a2b3c",
+    }
+    const config = resolveConfig(quiet, { ...environment, ...hosted, PKCE_HOSTED: "true" })
+    expect(config.hosted).toMatchObject({
+      url: "https://api.example.com/auth",
+      deliveries: ["redirect", "webview", "poll"],
+      origins: ["https://a.example", "https://b.example"],
+      name: "Our Team",
+      color: "#1a2b3c",
+    })
+    const alone = resolveConfig(quiet, { ...environment, PKCE_HOSTED: "1" }).hosted
+    expect(alone).toMatchObject({ deliveries: ["redirect", "webview"], origins: [], name: null })
+    expect(resolveConfig(quiet, { ...environment, ...hosted, PKCE_HOSTED: "false" }).hosted).toBeNull()
+    const faultsOf = (change: object) => {
+      try {
+        resolveConfig(quiet, { ...environment, ...change })
+      } catch (error) {
+        return (error as ConfigurationError).faults.map(({ option, problem }) => `${option} ${problem}`)
+      }
+      return []
+    }
+    expect(faultsOf(hosted)).toEqual(Object.keys(hosted).map((name) => `${name} stands without PKCE_HOSTED`))
+    expect(faultsOf({ PKCE_HOSTED: "yes" })).toEqual(["PKCE_HOSTED is not true or false"])
+    expect(faultsOf({ PKCE_HOSTED: "true", PKCE_HOSTED_COLOR: "red" })).toEqual([
+      "hosted.color is not a colour: write it as #1a2b3c",
+    ])
+  })
+
+  it.each([
+    ["5/7", { perMinute: 5, burst: 7 }],
+    ["false", null],
+    ["0", "rateLimit: is neither false nor"],
+    ["5", "rateLimit: is neither false nor"],
+    ["5/0", "rateLimit.burst: is too small"],
+  ])("reads the rate limit %s", (PKCE_RATE_LIMIT, expected) => {
+    const resolved = () => resolveConfig({ onWarning: () => undefined }, { ...environment, PKCE_RATE_LIMIT })
+    if (typeof expected === "string") expect(resolved).toThrow(expected)
+    else expect(resolved().rateLimit).toEqual(expected)
+  })
+
   it("has its faults listed like any other", () => {
     const broken = { PKCE_ISSUER: "x", PKCE_FETCH_USERINFO: "maybe", PKCE_SESSION_TOKEN_LIFETIME: "5m" }
     expect(() => resolveConfig(undefined, broken)).toThrow(
@@ -414,7 +460,7 @@ describe("the environment", () => {
     for (const [name, [option]] of Object.entries(ENVIRONMENT)) {
       let thrown: unknown
       try {
-        resolveConfig({ onWarning: () => undefined }, { [name]: "x" })
+        resolveConfig({ onWarning: () => undefined }, { PKCE_HOSTED: "true", [name]: "x" })
       } catch (error) {
         thrown = error
       }

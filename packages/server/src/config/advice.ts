@@ -31,7 +31,10 @@ const SENTENCES = new Map(Object.entries({ ...REASONS, ...OTHERS }))
  * Receives the events where the developer has named nothing that does: a wrong client secret must not be silent. Each
  * kind is told once, so that nobody fills a log from outside.
  */
-export function adviseOnce(onWarning: (warning: string) => void): (event: PkceEvent) => void {
+export function adviseOnce(
+  onWarning: (warning: string) => void,
+  more = "onEvent receives every event",
+): (event: PkceEvent) => void {
   const told = new Set<string>()
   return (event) => {
     const { reason = "" } = event
@@ -41,6 +44,6 @@ export function adviseOnce(onWarning: (warning: string) => void): (event: PkceEv
     const sentence = `${SENTENCES.get(kind)}${detail}`
     if (told.has(sentence)) return
     told.add(sentence)
-    onWarning(`${sentence}. Said once; onEvent receives every event`)
+    onWarning(`${sentence}. Said once; ${more}`)
   }
 }

@@ -1,7 +1,7 @@
 import { memoryStore } from "../stores/memory.js"
 import { adviseOnce } from "./advice.js"
 import type { Config } from "./config.js"
-import { ENVIRONMENT, type Environment, optionsFromEnvironment } from "./environment.js"
+import { checkEnvironment, ENVIRONMENT, type Environment, optionsFromEnvironment } from "./environment.js"
 import { ConfigurationError, type Fault, type Report } from "./faults.js"
 import { readHosted } from "./hosted.js"
 import type { PkceServerOptions } from "./options.js"
@@ -80,8 +80,7 @@ function merge(options: PkceServerOptions, environment: Environment, report: Rep
       { option: "options", problem: "is not an object", mend: "Pass an object." },
     ])
   if (!readsEnvironment(options)) return options
-  if (environment.PKCE_SECRET && environment.PKCE_SECRETS)
-    report.fault("PKCE_SECRETS", "stands beside PKCE_SECRET", "Keep PKCE_SECRETS, newest first.")
+  checkEnvironment(environment, report)
   return { ...optionsFromEnvironment(environment), ...options }
 }
 

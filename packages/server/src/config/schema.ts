@@ -133,7 +133,10 @@ const options = z.strictObject({
   allowedOrigins: z.array(text).optional(),
   postLogoutRedirectUris: z.array(text).optional(),
   rateLimit: z
-    .union([z.literal(false), z.strictObject({ perMinute: z.number().positive(), burst: z.number().min(1) })])
+    .union(
+      [z.literal(false), z.strictObject({ perMinute: z.number().positive(), burst: z.number().min(1) })],
+      { error: "is neither false nor a number per minute and a burst of at least 1" },
+    )
     .optional(),
   clientAddress: callback.optional(),
   onEvent: callback.optional(),
