@@ -29,10 +29,9 @@ export async function serve(environment: Environment): Promise<void> {
     ready: createReadiness(opened),
   })
 
-  let endRefresh: () => Promise<void> = async () => undefined
   endProcessWell(async () => {
-    // In this order: what is under way still needs the store, and what a provider has just issued is saved by `close`.
-    await Promise.all([listener.stop(), endRefresh()])
+    // In this order: what is under way still needs the store, and `close` saves what a provider has just issued (R25).
+    await listener.stop()
     await auth.close()
     await opened.close()
   }, log)
@@ -40,8 +39,7 @@ export async function serve(environment: Environment): Promise<void> {
   const port = await listen(listener, settings, opened.close)
   log.say("serve.listening", { host: settings.host, port, path: basePath })
   // With the memory store all grants are of this process, and end with it.
-  if (settings.backgroundRefresh && settings.store.kind !== "memory")
-    endRefresh = auth.startBackgroundRefresh()
+  if (settings.backgroundRefresh && settings.store.kind !== "memory") auth.startBackgroundRefresh()
 }
 
 /** What the system says of a port or an address, as a fault of the configuration. */

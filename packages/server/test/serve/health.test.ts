@@ -64,7 +64,7 @@ const through = (service: Service, path = new URL(service.url).pathname) => {
 }
 
 /** Down from the start, there, down again, there again: never more than 503, and the process lives on. */
-async function outages(store: () => string, service: Service, place?: Place): Promise<void> {
+async function outages(store: () => string, service: Service, told: string, place?: Place): Promise<void> {
   gate.lead(null)
   server = await startServe(variables(store()), place)
   expect(await probe("/healthz")).toEqual([200, { status: "ok" }])
@@ -80,6 +80,7 @@ async function outages(store: () => string, service: Service, place?: Place): Pr
   }
   // Also while the store is away: nothing hangs.
   expect(await server.stop()).toBe(0)
+  expect(server.lines.map(({ type }) => type)).toContain(told)
   for (const word of [idp.clientSecret, "CANARY"]) expect(server.output()).not.toContain(word)
 }
 
@@ -87,13 +88,14 @@ if (redis) {
   describe("a Redis that comes and goes", () => {
     it("by ioredis", async () => {
       gate = await openGate(portOf(redis))
-      await outages(() => through(redis), redis)
+      await outages(() => through(redis), redis, "serve.store_connection_failed")
     })
 
     it("by redis", async () => {
       gate = await openGate(portOf(redis))
       const place = installedBeside(["redis"])
-      await outages(() => through(redis), redis, place).finally(place.remove)
+      const told = "serve.store_connection_failed"
+      await outages(() => through(redis), redis, told, place).finally(place.remove)
     })
   })
 } else notRun("pkce-server on Redis")
@@ -112,7 +114,7 @@ if (postgres) {
 
     it("and whose tables are made when it answers for the first time", async () => {
       gate = await openGate(portOf(postgres))
-      await outages(() => through(postgres, `/${database}`), postgres)
+      await outages(() => through(postgres, `/${database}`), postgres, "serve.store_not_prepared")
     })
 
     it("is used by a user who may make no tables, once they are there", async () => {

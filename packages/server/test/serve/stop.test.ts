@@ -145,6 +145,17 @@ describe("SIGTERM", () => {
   })
 })
 
+it("lives on when whoever read its log has gone", async () => {
+  server = await startServe(variables)
+  server.child.stdout?.destroy()
+  server.child.stderr?.destroy()
+  for (let i = 0; i < 3; i++) {
+    // Each is an event, and so a line that nobody takes.
+    expect((await fetch(`${server.origin}/auth/nothing`)).status).toBe(404)
+  }
+  expect(await server.stop()).toBe(0)
+})
+
 it("GR2: what nobody caught ends it with 1, and says where it happened but no value", async () => {
   const throwing =
     "process.once('SIGUSR2', () => { throw Object.assign(new RangeError('CANARY'), { value: 'CANARY' }) })"
