@@ -14,6 +14,10 @@ interface Pool extends PostgresPool {
   end(): Promise<void>
 }
 
+/** Our own words, which name no value. Another process may be about to mend it, so this one waits, and is not ready. */
+const isOtherVersion = (error: unknown): error is Error =>
+  error instanceof Error && error.message.startsWith("The tables of @pkce/server")
+
 /** The tables are made as soon as the database answers; until then the process is not ready. */
 export function openPostgres(url: string, { module }: Driver, log: Log): OpenStore {
   const { Pool: PoolOf } = module.default as { Pool: new (options: object) => Pool }
@@ -32,7 +36,8 @@ export function openPostgres(url: string, { module }: Driver, log: Log): OpenSto
         log.warn("PKCE_STORE: this user may not make tables, so they are expected to be there")
         return
       }
-      log.trouble("serve.store_not_prepared", error)
+      if (isOtherVersion(error)) log.warn(error.message)
+      else log.trouble("serve.store_not_prepared", error)
       timer = setTimeout(prepare, PAUSE)
     }
   }

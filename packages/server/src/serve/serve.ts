@@ -38,8 +38,7 @@ export async function serve(environment: Environment): Promise<void> {
 
   const port = await listen(listener, settings, opened.close)
   log.say("serve.listening", { host: settings.host, port, path: basePath })
-  // With the memory store all grants are of this process, and end with it.
-  if (settings.backgroundRefresh && settings.store.kind !== "memory") auth.startBackgroundRefresh()
+  if (settings.backgroundRefresh) auth.startBackgroundRefresh()
 }
 
 /** What the system says of a port or an address, as a fault of the configuration. */

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises"
 import pg from "pg"
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest"
+import { migrate } from "../../src/stores/postgres.js"
 import { startFakeProvider } from "../../src/testing/provider.js"
 import type { FakeProvider } from "../../src/testing/provider-types.js"
 import {
@@ -117,12 +118,28 @@ if (postgres) {
       await outages(() => through(postgres, `/${database}`), postgres, "serve.store_not_prepared")
     })
 
+    it("is not used where its tables are of another version", async () => {
+      gate = await openGate(portOf(postgres))
+      const own = new pg.Client({ connectionString: through(postgres, `/${database}`) })
+      await own.connect()
+      await migrate(own)
+      await own.query("UPDATE pkce_schema SET version = version + 98")
+      server = await startServe(variables(through(postgres, `/${database}`)))
+      while (!server.output().includes("are version 99; this release reads 1")) await sleep(20)
+      expect(await probe("/readyz")).toEqual([503, { status: "store_unavailable" }])
+      await own.query("UPDATE pkce_schema SET version = version - 98")
+      await until("/readyz", 200)
+      await own.end()
+      expect(await server.stop()).toBe(0)
+    })
+
     it("is used by a user who may make no tables, once they are there", async () => {
       gate = await openGate(portOf(postgres))
       const user = ownName()
       const url = new URL(through(postgres, `/${database}`))
       const own = new pg.Client({ connectionString: url.href })
       await own.connect()
+      await migrate(own)
       await own.query(
         `REVOKE CREATE ON SCHEMA public FROM PUBLIC; CREATE ROLE ${user} LOGIN PASSWORD 'CANARY'; GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO ${user}`,
       )
