@@ -1,7 +1,8 @@
-const VERIFIER = /^[A-Za-z0-9\-._~]{43,128}$/
+/** The pattern of {@link isVerifier}. Exported, as the next ones are, so that a schema can show what it checks. */
+export const VERIFIER = /^[A-Za-z0-9\-._~]{43,128}$/
 // 32 bytes are 43 characters, and the last one carries four bits only: two of its six must be zero.
-const CHALLENGE = /^[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]$/
-const IDENTIFIER = /^[A-Za-z0-9_-]{22}$/
+export const CHALLENGE = /^[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]$/
+export const IDENTIFIER = /^[A-Za-z0-9_-]{22}$/
 
 /** `code_verifier` and `session_verifier`: 43 to 128 unreserved characters (RFC 7636 section 4.1). */
 export const isVerifier = (text: string): boolean => VERIFIER.test(text)

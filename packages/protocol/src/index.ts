@@ -6,7 +6,7 @@ export {
   serverErrors,
   TERMINAL_CODES,
 } from "./errors.js"
-export { isChallenge, isIdentifier, isVerifier } from "./grammar.js"
+export { CHALLENGE, IDENTIFIER, isChallenge, isIdentifier, isVerifier, VERIFIER } from "./grammar.js"
 export {
   type ConfigAnswer,
   type ConfigProvider,

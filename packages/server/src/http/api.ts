@@ -15,6 +15,7 @@ import { exchangeRoute } from "./routes/exchange.js"
 import { jwksRoute } from "./routes/jwks.js"
 import { logoutRoute } from "./routes/logout.js"
 import { logoutTicketRoute } from "./routes/logout-ticket.js"
+import { openApiRoute } from "./routes/openapi.js"
 import { refreshRoute } from "./routes/refresh.js"
 import { sessionRoute } from "./routes/session.js"
 import { sessionsRoutes } from "./routes/sessions.js"
@@ -71,6 +72,7 @@ export function createApi(
       backchannelLogoutRoute(backchannelLogout),
       jwksRoute(rooms),
       ...(hosted?.routes ?? []),
+      openApiRoute(config),
     ],
     cors: createCors(config.allowedOrigins),
     limit: createRateLimit(config.rateLimit),
