@@ -68,9 +68,11 @@ export function createHeadlessBrowser({ user }: { user: string }): HeadlessBrows
 export const logInHeadless = (url: string, options: { user: string }): Promise<Page> =>
   createHeadlessBrowser(options).visit(url)
 
-/** The login form and the provider's logout form are all the forms that there are. */
+/** The login form, the provider's logout form and the button of a login by poll are all the forms that there are. */
 function fillIn(html: string, user: string): URLSearchParams | undefined {
   if (html.includes('name="user"')) return new URLSearchParams({ user })
+  const confirm = /name="confirm" value="([^"]+)"/.exec(html)?.[1]
+  if (confirm) return new URLSearchParams({ confirm })
   const xsrf = /name="xsrf" value="([^"]+)"/.exec(html)?.[1]
   return xsrf ? new URLSearchParams({ xsrf, logout: "yes" }) : undefined
 }
