@@ -51,6 +51,12 @@ export function createHeadlessBrowser({ user }: { user: string }): HeadlessBrows
         continue
       }
       const body = await response.text()
+      const refresh = /<meta http-equiv="refresh" content="0;url=([^"]+)"/.exec(body)?.[1]
+      if (refresh) {
+        form = undefined
+        url = new URL(refresh.replaceAll("&amp;", "&"), url).href
+        continue
+      }
       // A form that comes back was refused.
       const tried = form !== undefined
       form = tried ? undefined : fillIn(body, user)

@@ -177,9 +177,6 @@ describe("J5: nothing that is put in becomes more than text", () => {
     expect(() => renderPage({ ...VIEWS.message, origin: "*" }, options)).toThrow(TypeError)
     expect(() => renderPage(VIEWS.done, { ...options, nonce: "x" })).toThrow(TypeError)
     expect(() => renderPage(VIEWS.done, { ...options, color: "red" })).toThrow(TypeError)
-    expect(() => renderPage(VIEWS.confirm, { ...options, formTargets: ["https://a.example; x"] })).toThrow(
-      TypeError,
-    )
   })
 
   it("a script is always the same text", () => {
@@ -210,8 +207,7 @@ describe("what the views say", () => {
     expect(html).toContain('<form method="post" action="/auth/login/x">')
     expect(html).toContain('<input type="hidden" name="confirm" value="t" autocomplete="off">')
     expect(text({ ...VIEWS.confirm, device: null })).toContain("Log in on another device?")
-    const { headers } = renderPage(VIEWS.confirm, { ...options, formTargets: ["https://idp.example.com"] })
-    expect(directives(headers)["form-action"]).toBe("'self' https://idp.example.com")
+    expect(directives(renderPage(VIEWS.confirm, options).headers)["form-action"]).toBe("'self'")
   })
 
   it("a device's name that is a letter of its own is cut, by whole characters", () => {

@@ -43,8 +43,6 @@ export interface PageOptions {
   lang: string
   /** base64url or base64 of at least 128 random bits, fresh for each page. */
   nonce: string
-  /** Origins beside our own that the confirm form may be redirected to. */
-  formTargets?: readonly string[]
 }
 
 export interface Page {
@@ -61,7 +59,7 @@ export function renderPage(view: PageView, options: PageOptions): Page {
   const { name, strings, lang } = options
   const nonce = checkedNonce(options.nonce)
   const origin = view.view === "message" && view.origin !== null ? checkedOrigin(view.origin) : null
-  const formTargets = view.view === "confirm" ? (options.formTargets ?? []).map(checkedOrigin) : null
+  const form = view.view === "confirm"
 
   const names: Names = {
     app: name ?? strings.app,
@@ -87,7 +85,7 @@ ${name === null ? "" : `<p class="app"><bdi>${shown(name)}</bdi></p>\n`}${body}
 ${script}</body>
 </html>
 `
-  return { html, headers: pageHeaders({ nonce, script: script !== "", formTargets, origin }) }
+  return { html, headers: pageHeaders({ nonce, script: script !== "", form, origin }) }
 }
 
 function scriptOf(view: PageView, nonce: string): string {

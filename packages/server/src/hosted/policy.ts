@@ -44,20 +44,20 @@ export interface Needs {
   nonce: string
   /** It has a script. */
   script: boolean
-  /** Where its form may lead, redirects included; `null` where it has none. */
-  formTargets: readonly string[] | null
+  /** It has a form, whose answer is a page of ours. */
+  form: boolean
   /** The one origin whose page may frame it; `null`: none. */
   origin: string | null
 }
 
 /** The headers of a page. There is no opener policy: a popup that must answer its opener would lose it. */
-export function pageHeaders({ nonce, script, formTargets, origin }: Needs): Record<string, string> {
+export function pageHeaders({ nonce, script, form, origin }: Needs): Record<string, string> {
   const policy = [
     "default-src 'none'",
     ...(script ? [`script-src 'nonce-${nonce}'`] : []),
     `style-src 'nonce-${nonce}'`,
     "base-uri 'none'",
-    `form-action ${formTargets ? ["'self'", ...formTargets].join(" ") : "'none'"}`,
+    `form-action ${form ? "'self'" : "'none'"}`,
     `frame-ancestors ${origin ?? "'none'"}`,
   ]
   return {
@@ -67,7 +67,7 @@ export function pageHeaders({ nonce, script, formTargets, origin }: Needs): Reco
     ...(origin === null ? { "X-Frame-Options": "DENY" } : {}),
     // A page under no-referrer posts its form with `Origin: null`, and could not be told from a stranger's. What follows the
     // form leaves our origin without a referrer under both.
-    "Referrer-Policy": formTargets ? "same-origin" : "no-referrer",
+    "Referrer-Policy": form ? "same-origin" : "no-referrer",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
     "Cross-Origin-Resource-Policy": "same-origin",
   }

@@ -16,13 +16,12 @@ export function createHostedPages(hosted: HostedConfig, emit: Emit) {
     request: HttpRequest,
     status: number,
     view: PageView,
-    more: { uiLocales?: string | undefined; headers?: Record<string, string>; formTargets?: string[] } = {},
+    { uiLocales, headers }: { uiLocales?: string | undefined; headers?: Record<string, string> } = {},
   ): HttpAnswer {
-    const { uiLocales, headers, formTargets } = more
     const words = chooseStrings(hosted.strings, [uiLocales, request.header("accept-language")])
     const { name, color } = hosted
     const nonce = toBase64url(randomBytes(16))
-    const rendered = renderPage(view, { name, color, nonce, ...words, ...(formTargets && { formTargets }) })
+    const rendered = renderPage(view, { name, color, nonce, ...words })
     return html(status, rendered.html, { ...rendered.headers, ...headers })
   }
 
@@ -31,15 +30,18 @@ export function createHostedPages(hosted: HostedConfig, emit: Emit) {
     const { login } = leg
     const more = { uiLocales: login.uiLocales, headers }
     if (leg.leg === "confirm") {
-      const { provider, code, token, formTarget } = leg
+      const { provider, code, token } = leg
       const device = login.device.name ?? login.device.model ?? null
       const view = { view: "confirm", device, provider, code, action: "", token } as const
-      return page(request, 200, view, { ...more, formTargets: [formTarget] })
+      return page(request, 200, view, more)
     }
     if (leg.leg === "provider") {
       const view = { view: "leaving", provider: leg.provider, target: leg.url } as const
-      // 303, so that the click's form is not sent on (J8).
-      return page(request, 303, view, { ...more, headers: { ...headers, Location: leg.url } })
+      // After the click the page itself goes on: a browser holds every redirect behind a form against the form's policy (J5),
+      // and nobody knows where a provider redirects to.
+      return request.method === "POST"
+        ? page(request, 200, view, more)
+        : page(request, 303, view, { ...more, headers: { ...headers, Location: leg.url } })
     }
     return showBack(request, leg, more)
   }

@@ -110,8 +110,9 @@ function newBrowser() {
       if (!url.startsWith("http")) return { status: 0, url, html: "", headers: new Headers() }
       const response = await visit(url, fields)
       fields = undefined
-      const location = response.headers.get("location")
       const html = await response.text()
+      const refresh = /<meta http-equiv="refresh" content="0;url=([^"]+)"/.exec(html)?.[1]
+      const location = response.headers.get("location") ?? refresh?.replaceAll("&amp;", "&")
       if (!location) return { status: response.status, url, html, headers: response.headers }
       url = new URL(location, url).href
     }

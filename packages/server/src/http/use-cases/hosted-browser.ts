@@ -10,7 +10,7 @@ import { afterFailure, createCodeRedemption } from "./code-redemption.js"
 
 /** What the browser is to be shown, or sent to. */
 export type Leg =
-  | { leg: "confirm"; login: StartedLogin; provider: string; code: string; token: string; formTarget: string }
+  | { leg: "confirm"; login: StartedLogin; provider: string; code: string; token: string }
   | { leg: "provider"; login: StartedLogin; provider: string; url: string }
   | { leg: "back"; login: StartedLogin; answer: ReturnType<typeof answerOf>; errorId?: string }
 
@@ -119,14 +119,12 @@ export function createHostedBrowser(
       if (login.failed) throw new PkceError("login_expired")
       if (login.delivery !== "poll") return toProvider(loginId, login, cookie)
       const provider = providerOf(login)
-      const { authorization_endpoint } = await provider.config()
       return {
         leg: "confirm",
         login,
         provider: hostOf(provider),
         code: await userCode(loginId, login.challenge),
         token: (await secrets.flow(login.kid, loginId, cookie)).confirm,
-        formTarget: new URL(authorization_endpoint).origin,
       }
     },
 
