@@ -45,7 +45,7 @@ it.skipIf(missing.length > 0)(
       visit.catch(() => child.kill())
     })
     const status = await new Promise((resolve) => child.on("close", resolve))
-    expect(await visit).toContain("You may close this window")
+    expect(await visit).toContain("You can close this page")
     expect([status, output.match(/^done \d+$/gm)?.length]).toEqual([0, lines.length])
 
     expect(output).toMatch(/"idp_sub":"ada\.lovelace"/)
