@@ -1,4 +1,5 @@
-import { mkdirSync } from "node:fs"
+import { randomUUID } from "node:crypto"
+import { existsSync, mkdirSync, renameSync, rmSync } from "node:fs"
 import { fileURLToPath } from "node:url"
 import chromium from "@sparticuz/chromium"
 import { type Browser, chromium as playwright } from "playwright-core"
@@ -6,12 +7,37 @@ import { type Browser, chromium as playwright } from "playwright-core"
 // Inside the checkout: in a temporary folder, which the users of a machine share, anybody could put a program of this name.
 const FOLDER = fileURLToPath(new URL("../../../node_modules/.cache/chromium", import.meta.url))
 
-/** Where the program is, unpacked at the first call. */
-export async function chromiumPath(): Promise<string> {
+/**
+ * Where the program is, unpacked at the first call: beside its place, and moved there whole, since a second process that finds
+ * half of it would start that.
+ */
+export function chromiumPath(): Promise<string> {
+  path ??= unpack()
+  return path
+}
+
+let path: Promise<string> | undefined
+
+async function unpack(): Promise<string> {
+  if (!existsSync(FOLDER)) {
+    const unpacked = `${FOLDER}-${process.pid}-${randomUUID()}`
+    mkdirSync(unpacked, { recursive: true })
+    await unpackInto(unpacked)
+    try {
+      renameSync(unpacked, FOLDER)
+    } catch {
+      // Another process was faster.
+      rmSync(unpacked, { recursive: true, force: true })
+    }
+  }
+  return unpackInto(FOLDER)
+}
+
+/** The package asks os.tmpdir() where to unpack, and unpacks nothing that is there. */
+async function unpackInto(folder: string): Promise<string> {
   const { TMPDIR } = process.env
-  mkdirSync(FOLDER, { recursive: true })
   try {
-    process.env.TMPDIR = FOLDER // the package asks os.tmpdir() where to unpack
+    process.env.TMPDIR = folder
     return await chromium.executablePath()
   } finally {
     if (TMPDIR === undefined) delete process.env.TMPDIR

@@ -50,6 +50,17 @@ describe("redirect", () => {
   })
 })
 
+it("gives the handoff to the browser that came back first, and to no other that opens the login", async () => {
+  const login = await hosted.start()
+  const browser = hosted.browser()
+  const page = await browser.open(login.authorize_url)
+  const other = await hosted.browser().open(login.authorize_url)
+  expect(other.status).toBe(400)
+  expect(other.html).not.toContain("handoff")
+  const reload = await browser.open(page.url)
+  expect(targetOf(reload).href).toBe(targetOf(page).href)
+})
+
 describe("poll", () => {
   it("answers 202 until the user has clicked and logged in, then with a session, and again with the same", async () => {
     const login = await hosted.start({ delivery: "poll", device: { name: "Ada's television" } })

@@ -41,8 +41,8 @@ async function pairs(options: { openTelemetry?: typeof api }) {
     store: [made(guardStore), given(persistRevocations, 0)],
     emit: [made(createEmit), rooms.emit],
     http: [made(createHttpClient), dependencies.http],
-    exchange: [made(createExchange), given(exchangeRoute, 0)],
-    refresh: [made(createRefresh), given(refreshRoute, 0)],
+    exchange: [made(createExchange), given(exchangeRoute, 1)],
+    refresh: [made(createRefresh), given(refreshRoute, 1)],
   }
 }
 

@@ -30,6 +30,8 @@ export interface StartedLogin {
 /** A login whose user has come back from the provider. */
 export interface ReturnedLogin
   extends Pick<StartedLogin, "provider" | "delivery" | "challenge" | "device" | "kid"> {
+  /** The `state` of the browser that came back: it alone is shown the handoff again. */
+  browser: string
   /** Of the session that it becomes. */
   sid: string
   identity: Identity

@@ -3,7 +3,13 @@ import { PkceError } from "../../errors.js"
 import type { Found, LoginRecords, StartedLogin } from "../../hosted/records.js"
 import { HANDOFF_LIFETIME } from "../../hosted/records.js"
 import { answerOf, type Returned } from "../../hosted/return-url.js"
-import { type HostedSecrets, loginOfState, sameText, userCode } from "../../hosted/secrets.js"
+import {
+  type FlowSecrets,
+  type HostedSecrets,
+  loginOfState,
+  sameText,
+  userCode,
+} from "../../hosted/secrets.js"
 import type { Provider } from "../../provider/types.js"
 import type { Rooms } from "../rooms.js"
 import { afterFailure, createCodeRedemption } from "./code-redemption.js"
@@ -17,7 +23,13 @@ export type Leg =
 /** The parameters of a callback, each at most once (RFC 6749 section 3.1). */
 export type CallbackParameters = Partial<Record<"code" | "state" | "iss" | "error", string>>
 
+type CookieOf = (loginId: string) => string | undefined
+
+/** Another browser came back before this one: the login is that one's, and goes on. */
+const TAKEN = "returned_before"
+
 const refused = (reason: string) => new PkceError("login_failed", { reason })
+const malformed = () => new PkceError("invalid_request", { reason: "callback_malformed" })
 
 /** The browser's way through a hosted login. A login that is not there, or not this browser's, changes nothing. */
 export function createHostedBrowser(
@@ -86,30 +98,54 @@ export function createHostedBrowser(
     loginId: string,
     login: StartedLogin,
     code: string,
-    flow: { nonce: string; codeVerifier: string },
+    { state, nonce, codeVerifier }: FlowSecrets,
   ): Promise<void> {
     const provider = providerOf(login)
     await redeemOnce<void>({
       code,
-      identifying: [provider.id, code, loginId, flow.nonce],
+      identifying: [provider.id, code, state],
       async redeem(claim) {
         const identity = await provider
-          .redeem({ code, redirectUri, ...flow })
+          .redeem({ code, redirectUri, nonce, codeVerifier })
           .catch(async (thrown: unknown) => {
             throw await afterFailure(claim, thrown)
           })
         const { sid, kid } = claim
         const { delivery, challenge, device } = login
         const deadline = claim.deadline + HANDOFF_LIFETIME
-        const returned = { provider: provider.id, delivery, challenge, device, kid, sid, identity, deadline }
-        // The first browser that comes back has the login.
-        if (!(await records.returned.add(loginId, returned))) throw refused("returned_before")
+        await records.returned.add(loginId, {
+          ...{ provider: provider.id, delivery, challenge, device, kid, sid, identity, deadline },
+          browser: state,
+        })
       },
       async find() {
         const found = await records.returned.find(loginId)
         return found ? { result: undefined } : { now: rooms.now() }
       },
     })
+  }
+
+  /** The login that a callback belongs to, and proof that it comes from the browser that was sent to the provider for it. */
+  async function identify({ state = "", iss }: CallbackParameters, cookieOf: CookieOf) {
+    const loginId = loginOfState(state)
+    if (loginId === null) throw malformed()
+    const found = await find(loginId)
+    const cookie = cookieOf(loginId)
+    const flow = cookie === undefined ? null : await secrets.flow(found.login.kid, loginId, cookie)
+    // B11: another browser's callback is somebody's who was tricked into finishing what an attacker began, or the reverse.
+    if (!flow || !sameText(flow.state, state))
+      throw new PkceError("invalid_request", { reason: "browser_mismatch" })
+    // B5, RFC 9207: what another provider says, an error included, says nothing about this login.
+    await providerOf(found.login).checkCallbackIssuer(iss)
+    return { loginId, found, flow }
+  }
+
+  /** The handoff, for the browser that came back first, again at every reload; `null` before that. */
+  async function handedOver(loginId: string, login: StartedLogin, flow: FlowSecrets): Promise<Leg | null> {
+    const returned = await records.returned.find(loginId)
+    if (!returned) return null
+    if (!sameText(returned.login.browser, flow.state)) throw refused(TAKEN)
+    return back(login, { handoff: await secrets.handoff(login.kid, loginId) })
   }
 
   return {
@@ -139,44 +175,27 @@ export function createHostedBrowser(
     },
 
     /** `GET /callback`. `cookieOf` gives the flow cookie of a login. */
-    async callback(
-      { code, state = "", iss, error }: CallbackParameters,
-      cookieOf: (loginId: string) => string | undefined,
-    ): Promise<Leg> {
-      const loginId = loginOfState(state)
-      if (loginId === null) throw new PkceError("invalid_request", { reason: "callback_malformed" })
-      const found = await find(loginId)
+    async callback(parameters: CallbackParameters, cookieOf: CookieOf): Promise<Leg> {
+      const { code, error } = parameters
+      const { loginId, found, flow } = await identify(parameters, cookieOf)
       const { login } = found
-      const cookie = cookieOf(loginId)
-      const flow = cookie === undefined ? null : await secrets.flow(login.kid, loginId, cookie)
-      // B11: only the browser that was sent to the provider for this login may come back from it.
-      if (!flow || !sameText(flow.state, state))
-        throw new PkceError("invalid_request", { reason: "browser_mismatch" })
-      // B5, RFC 9207: what another provider says, an error included, says nothing about this login.
-      await providerOf(login).checkCallbackIssuer(iss)
-      const done = async () => back(login, { handoff: await secrets.handoff(login.kid, loginId) })
       // A reload of the page that was shown.
-      if (await records.returned.find(loginId)) return done()
+      const before = await handedOver(loginId, login, flow)
+      if (before) return before
       if (login.failed) return back(login, { error: login.failed })
-      if (error !== undefined) {
-        const denied = error === "access_denied"
-        return fail(
-          loginId,
-          found,
-          denied ? error : "server_error",
-          refused(denied ? error : "authorization_error"),
-        )
-      }
-      if (!code) throw new PkceError("invalid_request", { reason: "callback_malformed" })
+      if (error === "access_denied") return fail(loginId, found, error, refused(error))
+      if (error !== undefined) return fail(loginId, found, "server_error", refused("authorization_error"))
+      if (!code) throw malformed()
       try {
         await takeCode(loginId, login, code, flow)
+        const after = await handedOver(loginId, login, flow)
+        if (after) return after
+        throw refused("handoff_lost")
       } catch (thrown) {
-        if (!(thrown instanceof PkceError) || thrown.retryable) throw thrown
-        // The login is the other browser's, and goes on.
-        if (thrown.reason === "returned_before") throw thrown
+        // Retryable: the code is as good as before, and so is a reload.
+        if (!(thrown instanceof PkceError) || thrown.retryable || thrown.reason === TAKEN) throw thrown
         return fail(loginId, found, "server_error", thrown)
       }
-      return done()
     },
   }
 }
