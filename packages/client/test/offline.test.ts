@@ -23,7 +23,9 @@ describe.each(Object.keys(HOSTS) as (keyof typeof HOSTS)[])("P9 without a networ
   it("a start has the session, and its token while that is valid, and asks nobody", async () => {
     const { id, token, app } = await signedInAndRestarted()
     const began = device.clock.monotonic()
-    expect((await app.restore()).session?.id).toBe(id)
+    const { session } = await app.restore()
+    expect(session).toMatchObject({ id, provider: "main" })
+    expect(session).not.toHaveProperty("stale")
     expect(await app.getSessionToken()).toBe(token)
     expect(device.clock.monotonic()).toBe(began)
     expect(device.backend.requests).toEqual([])
@@ -42,7 +44,7 @@ describe.each(Object.keys(HOSTS) as (keyof typeof HOSTS)[])("P9 without a networ
     const { id, app } = await signedInAndRestarted()
     device.clock.advance(29 * 24 * HOUR)
     const began = device.clock.monotonic()
-    expect((await app.restore()).session?.id).toBe(id)
+    expect((await app.restore()).session).toMatchObject({ id, stale: true })
     expect(device.clock.monotonic()).toBe(began)
     expect(device.backend.requests).toEqual([])
     expect(await app.getSessionToken().catch((error) => error)).toMatchObject({
@@ -53,6 +55,7 @@ describe.each(Object.keys(HOSTS) as (keyof typeof HOSTS)[])("P9 without a networ
     expect(app.session?.id).toBe(id)
     device.backend.faults.splice(0)
     expect(await app.getSessionToken()).toMatch(/^st\./)
+    expect(app.session).not.toHaveProperty("stale")
     expect(device.events.map(({ type }) => type)).not.toContain("signed_out")
   })
 })

@@ -3,7 +3,7 @@ import type { ClientSession } from "../session/events.js"
 import { readGrant } from "../session/grant.js"
 import { closeLogin, type RecordStore, type StoredLogin, type StoredSession } from "../session/record.js"
 import { type Repeating, repeat } from "../session/repeat.js"
-import { publicSession, type SessionState } from "../session/state.js"
+import type { SessionState } from "../session/state.js"
 import { errorOf, isFinal } from "../session/wire.js"
 import type { LoginFlow } from "./flow.js"
 
@@ -68,7 +68,7 @@ export function createExchange(deps: ExchangeDeps): (login: StoredLogin) => Prom
     state.publish(latest)
     // C14: the session that was here before ends, now that the new one is durable.
     if (previous && previous.id !== latest.id) deps.abandon(previous)
-    return { status: "signed_in", session: publicSession(latest), appState: login.appState }
+    return { status: "signed_in", session: state.view() as ClientSession, appState: login.appState }
   }
 
   return (login) => {

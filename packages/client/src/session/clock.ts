@@ -15,20 +15,17 @@ export const pause = (clock: ClockPort, milliseconds: number): Promise<void> =>
     clock.after(milliseconds, resolve)
   })
 
-/** Milliseconds that nothing survives. */
-const FOREVER = 1e15
-
 /** The age of something dated by the wall clock, judged from now on by the stricter of both clocks. */
 export type Age = () => number
 
 /**
  * R19: a device's clock may be wrong by years and jump both ways. What is older by either clock is older, so a jump can make
- * something end early, never late; a date from the future is as old as can be.
+ * something end early, never late; a date from the future is older than anything lives.
  */
 export function ageSince(clock: ClockPort, wall: number): Age {
   const atFirst = clock.wall() - wall
   const since = clock.monotonic()
-  return () => (atFirst < 0 ? FOREVER : Math.max(clock.wall() - wall, atFirst + clock.monotonic() - since))
+  return () => (atFirst < 0 ? 1e15 : Math.max(clock.wall() - wall, atFirst + clock.monotonic() - since))
 }
 
 /** Full jitter: anything between 0 and a bound that doubles from 0.5 s to 4 s. Milliseconds. */

@@ -9,6 +9,8 @@ export interface ClientSession {
   provider: string
   /** What the provider said of the user at login. */
   user?: UserInfo | undefined
+  /** Its token has ended and no newer one could be had yet, as after a start without a network. Nobody is logged out by it. */
+  stale?: true
 }
 
 /** What {@link PkceClient.subscribe} reports, also of changes that another tab made. */

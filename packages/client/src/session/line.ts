@@ -2,12 +2,12 @@ import { isTerminal } from "@pkce/protocol"
 import { PkceError } from "../errors.js"
 import { createPkcePair } from "../pkce/pair.js"
 import { pause } from "./clock.js"
-import type { Events } from "./events.js"
+import type { ClientSession, Events } from "./events.js"
 import { readGrant } from "./grant.js"
 import { joined } from "./joined.js"
 import { credentialsOf, type NextStep, type RecordStore, type StoredSession } from "./record.js"
 import { type Repeating, repeat } from "./repeat.js"
-import { publicSession, type SessionState } from "./state.js"
+import type { SessionState } from "./state.js"
 import { type Answer, errorOf, isFinal } from "./wire.js"
 
 /** Milliseconds between two generations. The backend knows the last 32: a message may come five minutes late. */
@@ -40,7 +40,7 @@ export function createLine(deps: LineDeps): Line {
   let stalledAt: string | undefined
   let quietUntil = 0
 
-  const present = () => (state.tokenLeft() > 0 ? (state.current()?.token?.value ?? null) : null)
+  const present = () => (state.tokenLeft() > 0 && state.current()?.token?.value) || null
 
   /** The session with a step to send, or as it is where no new step may begin yet. */
   async function prepare(): Promise<StoredSession | null> {
@@ -89,7 +89,7 @@ export function createLine(deps: LineDeps): Line {
     if (isFinal(answer)) {
       stalledAt = session.refreshToken
       const error = new PkceError("stalled", "refresh", { errorId: answer.errorId })
-      events.emit({ type: "stalled", session: publicSession(session), error })
+      events.emit({ type: "stalled", session: state.view() as ClientSession, error })
       throw error
     }
     quietUntil = clock.monotonic() + answer.wait

@@ -5,12 +5,6 @@ import type { RecordStore, StoredSession } from "./record.js"
 
 type Reason = Extract<PkceClientEvent, { type: "signed_out" }>["reason"]
 
-export const publicSession = ({ id, provider, user }: StoredSession): ClientSession => ({
-  id,
-  provider,
-  user,
-})
-
 /** The session in memory: the record's copy, with ages by both clocks. */
 export interface SessionState {
   current(): StoredSession | null
@@ -40,6 +34,14 @@ export function createSessionState(
   let isListening = false
   let epoch = 0
 
+  const tokenLeft = () => (current?.token ? current.token.lifetime - tokenAge() : 0)
+
+  function view(): ClientSession | null {
+    if (!current) return null
+    const { id, provider, user } = current
+    return { id, provider, user, ...(tokenLeft() <= 0 && { stale: true }) }
+  }
+
   function hold(next: StoredSession | null) {
     epoch++
     if (next?.token && next.token.value !== current?.token?.value)
@@ -51,12 +53,13 @@ export function createSessionState(
   function adopt(next: StoredSession | null, reason: Reason = "elsewhere") {
     const before = current
     hold(next)
-    if (!next) {
+    const session = view()
+    if (!session) {
       if (before) events.emit({ type: "signed_out", session: null, reason })
-    } else if (before?.id !== next.id) {
-      events.emit({ type: "signed_in", session: publicSession(next) })
-    } else if (before.refreshToken !== next.refreshToken) {
-      events.emit({ type: "refreshed", session: publicSession(next) })
+    } else if (before?.id !== session.id) {
+      events.emit({ type: "signed_in", session })
+    } else if (before.refreshToken !== next?.refreshToken) {
+      events.emit({ type: "refreshed", session })
     }
   }
 
@@ -72,7 +75,7 @@ export function createSessionState(
 
   return {
     current: () => current,
-    view: () => current && publicSession(current),
+    view,
     adopt,
     async load(again = false) {
       // Once, however often the storage fails.
@@ -85,7 +88,7 @@ export function createSessionState(
       adopt(session, reason)
       changes?.post()
     },
-    tokenLeft: () => (current?.token ? current.token.lifetime - tokenAge() : 0),
+    tokenLeft,
     sinceStep: () => stepAge(),
   }
 }

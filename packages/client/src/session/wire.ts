@@ -44,8 +44,7 @@ const formed = (form: RegExp, text: unknown) => form.exec(typeof text === "strin
 async function read(response: Response): Promise<Answer> {
   const { ok, status, headers } = response
   const text = await response.text()
-  const seconds = Number(formed(/^\d{1,6}$/, headers.get("Retry-After")) ?? 0)
-  const wait = Math.min(seconds * 1000, LONGEST_WAIT)
+  const wait = Math.min((Number(headers.get("Retry-After")) || 0) * 1000, LONGEST_WAIT)
   let body: Answer["body"] | null = null
   try {
     body = JSON.parse(text || "{}")
@@ -56,7 +55,7 @@ async function read(response: Response): Promise<Answer> {
   if (headers.get(PROTOCOL_HEADER) !== `${PROTOCOL_VERSION}` || typeof body !== "object" || !body) {
     return unknown(wait)
   }
-  if (ok) return { ...unknown(), ok, status, body, retryable: false }
+  if (ok) return { ok, status, body, retryable: false, wait: 0 }
   const { error, error_id, retryable = status >= 500 } = body
   const code = formed(/^[a-z_]{4,32}$/, error) as ServerErrorCode | undefined
   if (!code) return unknown(wait)
