@@ -30,10 +30,10 @@ export interface StartedLogin {
 /** A login whose user has come back from the provider. */
 export interface ReturnedLogin
   extends Pick<StartedLogin, "provider" | "delivery" | "challenge" | "device" | "kid"> {
-  /** The `state` of the browser that came back: it alone is shown the handoff again. */
-  browser: string
   /** Of the session that it becomes. */
   sid: string
+  /** Of the browser that came back: no other is shown the handoff (B11). */
+  nonce: string
   identity: Identity
   /** Seconds of the store's clock; no session may be created later. */
   deadline: number

@@ -15,8 +15,8 @@ export interface Redeeming<T> {
   identifying: Identifying
   /** Presents the code to the provider. Called by one caller in the whole fleet. */
   redeem: (claim: CodeClaim) => Promise<T>
-  /** What came of the first request, or the store's time where nothing has yet. */
-  find: (record: ClaimRecord) => Promise<{ result: T } | { now: number }>
+  /** What came of the first request, or the store's time, which was `now` a moment ago, where nothing has yet. */
+  find: (record: ClaimRecord, now: number) => Promise<{ result: T } | { now: number }>
 }
 
 /** Presents a code to the provider once in the whole fleet (C4); an identical request gets what came of the first (C2, C3). */
@@ -30,10 +30,10 @@ export function createCodeRedemption(rooms: Rooms, pause: (milliseconds: number)
       const claimed = await claimCode(code, identifying)
       if (claimed.outcome === "replay") throw new PkceError("login_failed", { reason: "code_replay" })
       if (claimed.outcome === "ours") return redeem(claimed.claim)
-      const { record } = claimed
+      const { record, now } = claimed
       if (record.state === "failed") throw new PkceError("login_failed", { reason: "failed_before" })
       if (record.state === "interrupted") throw interrupted("interrupted_before")
-      const found = await find(record)
+      const found = await find(record, now)
       if ("result" in found) return found.result
       // Nothing is stored from here on, so this answer can never be overtaken.
       if (found.now > record.deadline) throw interrupted("deadline_passed")

@@ -114,14 +114,11 @@ export function createHostedBrowser(
         const { delivery, challenge, device } = login
         const deadline = claim.deadline + HANDOFF_LIFETIME
         await records.returned.add(loginId, {
-          ...{ provider: provider.id, delivery, challenge, device, kid, sid, identity, deadline },
-          browser: state,
+          ...{ provider: provider.id, delivery, challenge, device },
+          ...{ kid, sid, nonce, identity, deadline },
         })
       },
-      async find() {
-        const found = await records.returned.find(loginId)
-        return found ? { result: undefined } : { now: rooms.now() }
-      },
+      find: async (_, now) => ((await records.returned.find(loginId)) ? { result: undefined } : { now }),
     })
   }
 
@@ -144,7 +141,7 @@ export function createHostedBrowser(
   async function handedOver(loginId: string, login: StartedLogin, flow: FlowSecrets): Promise<Leg | null> {
     const returned = await records.returned.find(loginId)
     if (!returned) return null
-    if (!sameText(returned.login.browser, flow.state)) throw refused(TAKEN)
+    if (!sameText(returned.login.nonce, flow.nonce)) throw refused(TAKEN)
     return back(login, { handoff: await secrets.handoff(login.kid, loginId) })
   }
 
