@@ -48,7 +48,11 @@ export function createHostedRedeem(rooms: Rooms, records: LoginRecords, secrets:
     let found: Found<ReturnedLogin> | null = first
     for (let attempt = 0; attempt < MAX_ATTEMPTS && found; attempt++) {
       const { login }: Found<ReturnedLogin> = found
-      if (login.burned) throw refused("handoff_burned")
+      if (login.burned) {
+        // Its row may have been written since, by a process that died before it looked.
+        await rooms.endSession(login.sid, "handoff_replay")
+        throw refused("handoff_burned")
+      }
       if (login.redeemedBy === undefined) {
         // One request in the whole fleet writes its name here; every repeat of it goes on from there.
         await records.returned.replace(loginId, found, { ...login, redeemedBy })

@@ -1,0 +1,86 @@
+import { afterEach, beforeEach, describe, expect, it, type MockInstance, vi } from "vitest"
+import { memoryStore } from "../../src/stores/memory.js"
+import { APP, type HostedRoom, openHosted, verdict } from "../support/hosted-room.js"
+import { parsed, random, s256, withoutPush } from "../support/server.js"
+
+let room: HostedRoom
+/** The limits go by it; it stands still, so that nothing comes back while a test runs. */
+let clock: MockInstance<() => number>
+beforeEach(() => {
+  clock = vi.spyOn(performance, "now").mockReturnValue(performance.now())
+})
+afterEach(async () => {
+  clock.mockRestore()
+  await room.close()
+})
+
+const asked = () => ({
+  delivery: "redirect",
+  redirect_uri: APP,
+  state: random(),
+  code_challenge: s256(random()),
+})
+const start = (address?: string) => room.post("/start", asked(), address === undefined ? {} : { address })
+
+describe("A7: floods of started logins", () => {
+  it("A7: one address has 200 at once, then 429 before any work; others go on", async () => {
+    room = await openHosted({ rateLimit: { perMinute: 10, burst: 20 } })
+    for (let login = 0; login < 200; login++) expect((await start("192.0.2.1")).status).toBe(200)
+    const calls = { ...room.store.calls }
+    const refused = await start("192.0.2.1")
+    expect(verdict(refused)).toEqual([429, "rate_limited"])
+    expect(parsed(refused)).toMatchObject({ retryable: true, retry_after: 2 })
+    expect(refused.headers["Retry-After"]).toBe("2")
+    expect(room.store.calls).toEqual(calls)
+    expect((await start("192.0.2.2")).status).toBe(200)
+    expect((await room.auth.config()).providers).toHaveLength(1)
+  })
+
+  it("A7: an IPv6 customer counts as one, and a refused start does not count", async () => {
+    room = await openHosted({ rateLimit: { perMinute: 10, burst: 20 } })
+    const evil = { ...asked(), redirect_uri: "https://evil.example/" }
+    for (let login = 0; login < 250; login++)
+      expect((await room.post("/start", evil, { address: "2001:db8::1" })).status).toBe(400)
+    for (let login = 0; login < 200; login++)
+      expect((await start(`2001:db8::${login.toString(16)}`)).status).toBe(200)
+    expect((await start("2001:db8::ffff")).status).toBe(429)
+    expect((await start("2001:db8:0:1::1")).status).toBe(200)
+  })
+
+  it("A7: all together have 10,000 at once, whatever their addresses, also where the rate limit is off", async () => {
+    // What a start costs is not the matter here: a store that keeps nothing.
+    const none = {
+      ...withoutPush(memoryStore()),
+      claim: async () => ({ outcome: "claimed" as const, now: 0 }),
+    }
+    room = await openHosted({ rateLimit: false, store: none })
+    for (let login = 0; login < 10_000; login++) {
+      const address = `10.1.${login >> 8}.${login & 255}`
+      await room.auth.start(asked() as never, login % 2 === 0 ? { clientAddress: address } : undefined)
+    }
+    expect(verdict(await start("192.0.2.1"))).toEqual([429, "rate_limited"])
+    expect(verdict(await start())).toEqual([429, "rate_limited"])
+    clock.mockReturnValue(performance.now() + 60_000)
+    expect((await start()).status).toBe(200)
+  })
+
+  it("A7: what a start leaves in the store is there for ten minutes", async () => {
+    room = await openHosted()
+    const kept: [string, string][] = []
+    const claim = room.store.claim.bind(room.store)
+    const times: number[] = []
+    Object.assign(room.options.store ?? {}, {
+      claim: (...args: Parameters<typeof claim>) => {
+        kept.push([args[0], args[1]])
+        times.push(args[3])
+        return claim(...args)
+      },
+    })
+    const login = await room.start()
+    expect(kept).toEqual([["login", login.login_id]])
+    expect(times).toEqual([600])
+    expect(await room.store.peek("login", login.login_id)).not.toBeNull()
+    room.jump(600)
+    expect(await room.store.peek("login", login.login_id)).toBeNull()
+  })
+})
