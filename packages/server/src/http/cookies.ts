@@ -4,6 +4,8 @@ import type { HttpRequest } from "./message.js"
 
 /** The cookies of one request, and the one that its answer sets. */
 export interface Cookies {
+  /** Throws `origin_not_allowed` where the sender of this request may neither use nor set one. */
+  check(): void
   get(name: string): string | undefined
   set(name: string, value: string, seconds: number): void
   /** Deletes it, where the request bears it. */
@@ -25,6 +27,7 @@ export function createCookies(request: HttpRequest, secure = true): Cookies {
     header = `${prefix}${name}=${value}; ${attributes}`
   }
   return {
+    check: () => undefined,
     get: (name) => jar.get(prefix + name),
     set,
     drop(name) {
@@ -69,6 +72,7 @@ function guardedCookies(
   }
   return {
     ...cookies,
+    check,
     get(name) {
       check()
       return cookies.get(name)

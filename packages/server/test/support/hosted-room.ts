@@ -28,7 +28,12 @@ export async function openHosted(
     {
       url: MOUNT,
       hosted: { poll: true, origins: [PAGE], name: "Example" },
-      redirectUris: [APP, "https://app.example.com/signed-in?app=1&x=%2F", "http://127.0.0.1/callback"],
+      redirectUris: [
+        APP,
+        "com.example.app://callback",
+        "https://app.example.com/signed-in?app=1&x=%2F",
+        "http://127.0.0.1/callback",
+      ],
       store,
       ...options,
     },

@@ -46,8 +46,11 @@ const REPEAT_WINDOW = 30
 
 /** Refused before anything is spent: a caller that cannot get the cookie would have a session that nobody can use. */
 export function checkBinding(input: { bind?: "cookie"; session_challenge?: string }, caller: Caller): void {
-  if (input.bind === undefined || (caller.cookies && input.session_challenge !== undefined)) return
-  throw new PkceError("invalid_request", { description: "Missing or malformed: bind." })
+  if (input.bind === undefined) return
+  if (!caller.cookies || input.session_challenge === undefined)
+    throw new PkceError("invalid_request", { description: "Missing or malformed: bind." })
+  // C12
+  caller.cookies.check()
 }
 
 /** How a login becomes a session: the last step of the app flow and of the hosted one. */
