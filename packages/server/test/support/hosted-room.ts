@@ -102,7 +102,7 @@ function newBrowser(ask: (url: string, more?: Partial<Call> & { on?: PkceServer 
     let answer = await visit(login.authorize_url, more)
     const token = tokenOf(answer)
     if (token !== null) answer = await click(login.authorize_url, token, on)
-    return atProvider(String(answer.headers.Location))
+    return atProvider(answer.headers.Location ?? String(targetOf(answer)))
   }
 
   return {
