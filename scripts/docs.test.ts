@@ -45,8 +45,13 @@ describe("every TypeScript block compiles against the packages", () => {
     const configuration = page("docs/configuration.md")
     const documented = ["## Provider", "## Backend"].flatMap((heading) => firstCells(configuration, heading))
     expect(sorted(documented)).toEqual(sorted(membersOf(compiled, options, "PkceServerOptions")))
-    const session = membersOf(compiled, options, "SessionOptions").map((name) => `session.${name}`)
-    expect(sorted(firstCells(configuration, "## Session"))).toEqual(sorted(session))
+    for (const [heading, members, type] of [
+      ["## Session", "session", "SessionOptions"],
+      ["## Hosted login", "hosted", "HostedOptions"],
+    ] as const) {
+      const names = membersOf(compiled, options, type).map((name) => `${members}.${name}`)
+      expect(sorted(firstCells(configuration, heading))).toEqual(sorted(names))
+    }
   })
 
   it("docs/troubleshooting.md explains every code of the client, and reasons that exist", () => {

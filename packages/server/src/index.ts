@@ -32,12 +32,14 @@ export { ConfigurationError, type Fault } from "./config/faults.js"
 export type {
   ClientAuthenticationMethod,
   ClientOptions,
+  HostedOptions,
   PkceServerOptions,
   ProviderMetadata,
   ProviderOptions,
   SecretOptions,
   SessionOptions,
 } from "./config/options.js"
+export type { PageStrings } from "./config/page-strings.js"
 export { PkceError, type PkceErrorCode, type PkceErrorDetails, type ThrownErrorCode } from "./errors.js"
 export type { PkceEvent } from "./events.js"
 export type { BodyRead, Handler, HttpAnswer, HttpRequest } from "./http/message.js"

@@ -3,7 +3,7 @@ import { inspect } from "node:util"
 import { describe, expect, it } from "vitest"
 import { ENVIRONMENT } from "../src/config/environment.js"
 import { ConfigurationError, type Fault } from "../src/config/faults.js"
-import type { PkceServerOptions } from "../src/config/options.js"
+import type { HostedOptions, PkceServerOptions } from "../src/config/options.js"
 import { resolveConfig } from "../src/config/resolve.js"
 import { SAMPLE_SECRETS } from "../src/config/secrets.js"
 import { memoryStore } from "../src/stores/memory.js"
@@ -39,6 +39,8 @@ function judge(change: Record<string, unknown>, environment: Record<string, stri
   return { config: undefined, warnings, faults, options: faults.map(({ option }) => option), message }
 }
 
+const hosted = (options: HostedOptions) => ({ url: "https://api.example.com/auth", hosted: options })
+
 describe("a configuration without faults", () => {
   it("gets the documented defaults, silently", () => {
     const { config, warnings } = judge({})
@@ -66,6 +68,13 @@ describe("a configuration without faults", () => {
         },
       ],
     })
+  })
+
+  it("offers hosted login silently, as long as nobody polls", () => {
+    const options = { origins: ["https://app.example"], name: "x".repeat(80), color: "#1a2b3c" }
+    const { config, warnings } = judge(hosted({ ...options, poll: false }))
+    expect(warnings).toEqual([])
+    expect(config?.hosted).toMatchObject({ ...options, deliveries: ["redirect", "webview"] })
   })
 
   it("takes the audience and the base path from the url", () => {
@@ -164,6 +173,22 @@ describe("faults", () => {
     expect(judge(change).options).toContain(option)
   })
 
+  it.each(["english", "de_DE", "de,en", "d", "de-", "*", "de-AT-de-AT", " de"])(
+    "a language that no browser asks for: hosted.strings %j",
+    (tag) => {
+      const strings = { [tag]: { app: "x" } }
+      expect(judge(hosted({ strings })).options).toEqual([`hosted.strings.${tag}`])
+    },
+  )
+
+  it.each(["de", "pt-BR", "zh-Hant-TW", "gsw", "DE-at", "es-419", "sl-rozaj-biske"])(
+    "a language that one may ask for: hosted.strings.%s",
+    (tag) => {
+      const strings = { [tag]: { app: "x" } }
+      expect(judge(hosted({ strings })).config?.hosted?.strings).toEqual(strings)
+    },
+  )
+
   it.each([
     "client_id",
     "redirect_uri",
@@ -227,6 +252,7 @@ describe("faults", () => {
       "session.tokenLifetime: is too big",
       "3600 seconds",
     ],
+    ["a long name", hosted({ name: "x".repeat(81) }), "hosted.name: is too long", "80 characters."],
     ["a bare database", { store: {} }, "store: is not a store", "sqliteStore(...)"],
     [
       "the metadata's address",
@@ -352,6 +378,7 @@ describe("warnings", () => {
     ["an optional nonce", { nonce: "optional" }, "nonce"],
     ["no rate limit", { rateLimit: false }, "rateLimit"],
     ["a private provider", { allowPrivateIdp: true }, "allowPrivateIdp"],
+    ["RFC 8628 section 5.4: hosted login by poll", hosted({ poll: true }), "docs/hosted-login.md"],
   ])("%s", (_, change, text) => {
     const { warnings, faults } = judge(change)
     expect(faults).toEqual([])

@@ -1,4 +1,3 @@
-/** The words of the hosted login's page. Plain text; `{app}`, `{provider}` and `{device}` are filled in. */
 export const ENGLISH = {
   /** Poll delivery, before anything is granted. */
   confirmTitle: "Log in on {device}?",
@@ -24,4 +23,12 @@ export const ENGLISH = {
   app: "the app",
 }
 
+/**
+ * The words of the hosted login's page, by name. Plain text; `{app}`, `{provider}` and `{device}` are filled in.
+ *
+ * @example
+ * ```ts
+ * const german: Partial<PageStrings> = { confirmTitle: "Auf {device} anmelden?", confirmButton: "Ja, anmelden" }
+ * ```
+ */
 export type PageStrings = typeof ENGLISH

@@ -194,7 +194,10 @@ function inWords(issue: z.core.$ZodIssue): [problem: string, mend: string] {
     return issue.origin === "string" || issue.origin === "array"
       ? ["is empty: is the environment variable set?", "Set it, or leave the option out."]
       : ["is too small", `The least is ${issue.minimum}.`]
-  if (issue.code === "too_big") return ["is too big", `The most is ${issue.maximum} seconds.`]
+  if (issue.code === "too_big")
+    return issue.origin === "string"
+      ? ["is too long", `The most is ${issue.maximum} characters.`]
+      : ["is too big", `The most is ${issue.maximum} seconds.`]
   if (issue.code === "invalid_value")
     return ["is none of the values that it may have", `Use one of: ${issue.values.join(", ")}.`]
   const type = issue.code === "invalid_type" ? TYPES[issue.expected] : undefined
