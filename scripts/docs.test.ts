@@ -3,6 +3,8 @@ import { dirname, join, relative } from "node:path"
 import { serverErrors } from "@pkce/protocol"
 import { beforeAll, describe, expect, it } from "vitest"
 import { ENVIRONMENT } from "../packages/server/src/config/environment.js"
+import { answerSchemas } from "../packages/server/src/http/openapi/answers.js"
+import { exchangeRequest, redeemRequest, startRequest } from "../packages/server/src/http/schemas.js"
 import { SERVE_VARIABLES } from "../packages/server/src/serve/variables.js"
 import { faults, membersOf, program, textsOf } from "./docs/compile.js"
 import { anchors, blocks, cells, links, type Page, pages, root } from "./docs/markdown.js"
@@ -80,6 +82,18 @@ it("docs/serve.md names every variable of pkce-server, with its default", () => 
   expect(firstCells(serve, "## Environment")).toEqual(Object.keys(SERVE_VARIABLES))
   const defaults = Object.values(SERVE_VARIABLES).filter((value) => value !== null)
   expect(cells(serve, 1, "## Environment")).toEqual(defaults)
+})
+
+it("docs/wire.md has a row for each member of the requests that begin a session, and of what they start with", () => {
+  const members = ({ shape }: { shape: object }) => Object.keys(shape)
+  const wire = page("docs/wire.md")
+  expect(sorted(firstCells(wire, "### `POST /exchange`"))).toEqual(sorted(members(exchangeRequest)))
+  const start = [...members(startRequest), ...members(answerSchemas().StartAnswer)]
+  expect(sorted(firstCells(wire, "### `POST /start`"))).toEqual(sorted(start))
+  const ends = firstCells(wire, "### `POST /redeem` and `POST /poll`").filter(
+    (name) => !(name in serverErrors),
+  )
+  expect(sorted(ends)).toEqual(sorted(members(redeemRequest)))
 })
 
 describe("error codes", () => {

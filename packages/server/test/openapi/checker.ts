@@ -121,7 +121,7 @@ export function answerChecker(document: Document) {
       (one) => operation?.responses[one],
     )
     expect(documented, `${name} is not in the document`).toBeDefined()
-    seen.add(name)
+    seen.add(`${method} ${template} ${documented}`)
 
     const of = `/paths/${escaped(template)}/${method.toLowerCase()}`
     const [pointer, response] = resolve<Response>(`${of}/responses/${documented}`)

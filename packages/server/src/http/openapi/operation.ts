@@ -19,6 +19,8 @@ export interface Operation {
   body?: [NonNullable<Route["body"]>, SchemaName]
   /** By status; `page` is HTML, for the browser; `null` is no body. */
   answers: Readonly<Record<number, SchemaName | "object" | "page" | null>>
+  /** Statuses whose answer may set a cookie. */
+  cookies?: readonly number[]
   /**
    * Statuses of failures beside 400 (credentials in the query) and 500, which are everywhere. `pages`: they are
    * for the browser, which gets a page.

@@ -4,6 +4,8 @@ import type { ErrorStatus, Operation } from "./operation.js"
 /** Failures of reading a JSON body, and of a route whose failures are counted. */
 const BODY = [408, 413, 415] as const satisfies ErrorStatus[]
 const LIMITED = [...BODY, 429] as const satisfies ErrorStatus[]
+/** C12: a page that may not use the cookie. */
+const COOKIE = [403] as const satisfies ErrorStatus[]
 
 /** Every route but those of the hosted login, by method and path. The tests compare it with the router's own list. */
 export const operations: Readonly<Record<string, Operation>> = {
@@ -18,14 +20,15 @@ export const operations: Readonly<Record<string, Operation>> = {
     summary: "An authorization code for a session. An identical repeat gets the identical session.",
     body: ["required", "ExchangeRequest"],
     answers: { 200: "Grant" },
-    errors: [...LIMITED, 409, 502, 503, 504],
+    cookies: [200],
+    errors: [...COOKIE, ...LIMITED, 409, 502, 503, 504],
   },
   "POST /refresh": {
     id: "refresh",
     summary: "The next step of the session line. An identical repeat gets the identical step.",
     body: ["required", "RefreshRequest"],
     answers: { 200: "Grant" },
-    errors: [401, ...LIMITED, 503],
+    errors: [401, ...COOKIE, ...LIMITED, 503],
   },
   "GET /session": {
     id: "getSession",
@@ -62,7 +65,8 @@ export const operations: Readonly<Record<string, Operation>> = {
     bearer: "alternative",
     body: ["optional", "LogoutRequest"],
     answers: { 200: "LogoutAnswer" },
-    errors: [401, ...LIMITED, 503],
+    cookies: [200],
+    errors: [401, ...COOKIE, ...LIMITED, 503],
   },
   "GET /logout/{id}": {
     id: "followLogoutTicket",
@@ -99,13 +103,14 @@ export const hostedOperations: Readonly<Record<string, Operation>> = {
     summary: "Begins a hosted login; open authorize_url in the system browser",
     body: ["required", "StartRequest"],
     answers: { 200: "StartAnswer" },
-    errors: [...LIMITED, 502, 503, 504],
+    errors: [...LIMITED, 503],
   },
   "GET /login/{id}": {
     id: "openLogin",
     summary: "The browser on its way to the provider, or the page that asks for a confirmation",
     parameter: { description: "login_id", pattern: IDENTIFIER },
     answers: { 200: "page", 303: "page" },
+    cookies: [200, 303],
     errors: "pages",
   },
   "POST /login/{id}": {
@@ -128,7 +133,8 @@ export const hostedOperations: Readonly<Record<string, Operation>> = {
     summary: "A handoff for a session. An identical repeat gets the identical session.",
     body: ["required", "RedeemRequest"],
     answers: { 200: "Grant" },
-    errors: [...LIMITED, 409, 410, 503],
+    cookies: [200],
+    errors: [...COOKIE, ...LIMITED, 409, 410, 503],
   },
   "POST /poll": {
     id: "poll",
@@ -136,6 +142,7 @@ export const hostedOperations: Readonly<Record<string, Operation>> = {
       "Whether the user is done, and then the session. An identical repeat gets the identical session.",
     body: ["required", "PollRequest"],
     answers: { 200: "Grant", 202: "PendingAnswer" },
-    errors: [...LIMITED, 409, 410, 503],
+    cookies: [200],
+    errors: [...COOKIE, ...LIMITED, 409, 410, 503],
   },
 }

@@ -11,6 +11,14 @@ export const headers = {
   },
   "Cache-Control": { required: true, schema: { type: "string", const: "no-store" } },
   Location: { required: true, schema: { type: "string" } },
+  "Set-Cookie": {
+    description:
+      'The cookie of a session whose login said bind: "cookie", at /logout its end; on /login the one that holds the browser\'s way together. For the browser alone.',
+    schema: {
+      type: "string",
+      pattern: "^(__Host-)?pkce-[\\w-]+=[\\w-]*; Path=/; HttpOnly; SameSite=Lax; Max-Age=\\d+(; Secure)?$",
+    },
+  },
   "Retry-After": { description: "Seconds.", schema: { type: "string", pattern: "^[0-9]+$" } },
   "WWW-Authenticate": { required: true, schema: { type: "string", pattern: "^Bearer" } },
 }
@@ -25,11 +33,14 @@ const headersOf = (...names: (keyof typeof headers)[]) =>
 
 const html = { "text/html": { schema: { type: "string" } } }
 
-function success(status: number, body: Operation["answers"][number]) {
+function success(status: number, body: Operation["answers"][number], setsCookie: boolean) {
   const schema = body === "object" ? { type: "object" } : body !== null && body !== "page" && refTo(body)
   return {
     description: MEANING[status] ?? "Done.",
-    headers: status === 303 ? headersOf("Location") : headersOf(),
+    headers: headersOf(
+      ...(status === 303 ? (["Location"] as const) : []),
+      ...(setsCookie ? (["Set-Cookie"] as const) : []),
+    ),
     ...(body === "page" && { content: html }),
     ...(schema && { content: { "application/json": { schema } } }),
   }
@@ -70,10 +81,13 @@ const failedPage = {
 }
 
 /** What one operation may answer, by status. Failures are references to `components.responses`. */
-export function responsesOf({ answers, errors }: Operation): { [status: string]: object } {
+export function responsesOf({ answers, cookies, errors }: Operation): { [status: string]: object } {
   const failures = errors === "pages" ? PAGES : ([400, 500, ...errors] as const)
   return Object.fromEntries([
-    ...Object.entries(answers).map(([status, body]) => [status, success(Number(status), body)]),
+    ...Object.entries(answers).map(([status, body]) => [
+      status,
+      success(Number(status), body, cookies?.includes(Number(status)) ?? false),
+    ]),
     ...failures.map((status) => [status, { $ref: `#/components/responses/${nameOf(status)}` }]),
   ])
 }
