@@ -85,7 +85,7 @@ export interface Shown {
 }
 
 /** A browser with its cookies, which all servers of this machine share as real ones do. */
-function newBrowser() {
+export function newBrowser() {
   const cookies = new Map<string, string>()
   const visited: string[] = []
 
