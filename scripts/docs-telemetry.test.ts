@@ -1,7 +1,13 @@
 import { readFileSync } from "node:fs"
 import { join } from "node:path"
 import { expect, it } from "vitest"
-import { ATTRIBUTES, COUNTERS, HISTOGRAMS, SPANS } from "../packages/server/src/telemetry/names.js"
+import {
+  ATTRIBUTES,
+  COUNTERS,
+  HISTOGRAMS,
+  HOSTED_STEPS,
+  SPANS,
+} from "../packages/server/src/telemetry/names.js"
 import { cells, pages, root } from "./docs/markdown.js"
 
 const found = pages().find(({ path }) => path === "docs/telemetry.md")
@@ -47,7 +53,9 @@ it("docs/telemetry.md has every member that all events may have", () => {
 })
 
 it("docs/telemetry.md has every span, attribute and metric, and no other", () => {
-  const spans = [SPANS.exchange, SPANS.refresh, `${SPANS.store} <operation>`, "GET", "POST"]
+  const { exchange, refresh, hosted, store } = SPANS
+  const steps = HOSTED_STEPS.map((step) => `${hosted}.${step}`)
+  const spans = [exchange, refresh, ...steps, `${store} <operation>`, "GET", "POST"]
   const [above = ""] = page.text.split("\n### Attributes\n")
   expect(sorted(cells({ ...page, text: above }, 0, "## Spans"))).toEqual(sorted(spans))
   expect(sorted(cells(page, 0, "### Attributes"))).toEqual(sorted(Object.values(ATTRIBUTES)))

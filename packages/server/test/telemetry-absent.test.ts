@@ -5,9 +5,16 @@ import { createApi } from "../src/http/api.js"
 import { guardStore } from "../src/http/guarded-store.js"
 import { persistRevocations } from "../src/http/persistent-revocations.js"
 import type { Rooms } from "../src/http/rooms.js"
+import { callbackRoute } from "../src/http/routes/callback.js"
 import { exchangeRoute } from "../src/http/routes/exchange.js"
+import { pollRoute } from "../src/http/routes/poll.js"
+import { redeemRoute } from "../src/http/routes/redeem.js"
 import { refreshRoute } from "../src/http/routes/refresh.js"
+import { startRoute } from "../src/http/routes/start.js"
 import { createExchange } from "../src/http/use-cases/exchange.js"
+import { createHostedBrowser } from "../src/http/use-cases/hosted-browser.js"
+import { createHostedRedeem } from "../src/http/use-cases/hosted-redeem.js"
+import { createHostedStart } from "../src/http/use-cases/hosted-start.js"
 import { createRefresh } from "../src/http/use-cases/refresh.js"
 import { createProvider } from "../src/provider/provider.js"
 import { createHttpClient } from "../src/runtime/http.node.js"
@@ -18,9 +25,16 @@ vi.mock("../src/emit.js", { spy: true })
 vi.mock("../src/http/api.js", { spy: true })
 vi.mock("../src/http/guarded-store.js", { spy: true })
 vi.mock("../src/http/persistent-revocations.js", { spy: true })
+vi.mock("../src/http/routes/callback.js", { spy: true })
 vi.mock("../src/http/routes/exchange.js", { spy: true })
+vi.mock("../src/http/routes/poll.js", { spy: true })
+vi.mock("../src/http/routes/redeem.js", { spy: true })
 vi.mock("../src/http/routes/refresh.js", { spy: true })
+vi.mock("../src/http/routes/start.js", { spy: true })
 vi.mock("../src/http/use-cases/exchange.js", { spy: true })
+vi.mock("../src/http/use-cases/hosted-browser.js", { spy: true })
+vi.mock("../src/http/use-cases/hosted-redeem.js", { spy: true })
+vi.mock("../src/http/use-cases/hosted-start.js", { spy: true })
 vi.mock("../src/http/use-cases/refresh.js", { spy: true })
 vi.mock("../src/provider/provider.js", { spy: true })
 vi.mock("../src/runtime/http.node.js", { spy: true })
@@ -33,7 +47,8 @@ const given = (parts: (...args: never[]) => unknown, place: number): unknown =>
 
 /** What each part was made as, and what the parts that use it were given. */
 async function pairs(options: { openTelemetry?: typeof api }) {
-  const { close } = await startServer(options)
+  const url = "https://api.example.com/auth"
+  const { close } = await startServer({ ...options, url, hosted: {} })
   const rooms = given(createApi, 0) as Rooms
   const dependencies = given(createProvider, 1) as Parameters<typeof createProvider>[1]
   await close()
@@ -43,6 +58,10 @@ async function pairs(options: { openTelemetry?: typeof api }) {
     http: [made(createHttpClient), dependencies.http],
     exchange: [made(createExchange), given(exchangeRoute, 1)],
     refresh: [made(createRefresh), given(refreshRoute, 1)],
+    start: [made(createHostedStart), given(startRoute, 0)],
+    callback: [made(createHostedBrowser).callback, given(callbackRoute, 2)],
+    redeem: [made(createHostedRedeem).redeem, given(redeemRoute, 1)],
+    poll: [made(createHostedRedeem).poll, given(pollRoute, 1)],
   }
 }
 

@@ -51,7 +51,7 @@ export function createApi(
   const own = createOwnSessions(rooms, sessions)
   const { logout, redeemTicket } = createLogout(rooms)
   const backchannelLogout = createBackchannelLogout(rooms)
-  const hosted = createHosted(rooms)
+  const hosted = createHosted(rooms, telemetry)
 
   const told = new Set<string>()
   function warnOnce(text: string): void {

@@ -7,12 +7,14 @@ const LOGINS: Partial<Record<PkceEventInput["type"], string>> = {
   "auth.exchange.succeeded": "succeeded",
   "auth.exchange.failed": "failed",
   "auth.exchange.code_replay": "code_replay",
+  "auth.hosted.failed": "failed",
 }
 
 /** Why we end sessions. The team may give `sessions.revoke` any text. */
 const OUR_REVOCATIONS = new Set([
   "administrator",
   "backchannel_logout",
+  "handoff_replay",
   "identity_changed",
   "logout",
   "provider_grant_revoked",

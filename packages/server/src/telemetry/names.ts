@@ -3,7 +3,15 @@ export const SCOPE = "@pkce/server"
 
 // docs/telemetry.md has every name of this file, and a test that holds it to that.
 
-export const SPANS = { exchange: "pkce.exchange", refresh: "pkce.refresh", store: "pkce.store" } as const
+export const SPANS = {
+  exchange: "pkce.exchange",
+  refresh: "pkce.refresh",
+  hosted: "pkce.hosted",
+  store: "pkce.store",
+} as const
+
+/** Of a hosted login; each is a span of its own. */
+export const HOSTED_STEPS = ["start", "callback", "redeem", "poll"] as const
 
 /** Those of HTTP and `error.type` are OpenTelemetry's semantic conventions. */
 export const ATTRIBUTES = {
@@ -14,6 +22,7 @@ export const ATTRIBUTES = {
   reason: "pkce.reason",
   repeat: "pkce.repeat",
   forward: "pkce.forward",
+  hostedStep: "pkce.hosted.step",
   eventType: "pkce.event.type",
   storeKind: "pkce.store.kind",
   storeOperation: "pkce.store.operation",
@@ -38,9 +47,11 @@ export const COUNTERS = {
 export const HISTOGRAMS = {
   "pkce.exchange.duration": "Duration of exchanges",
   "pkce.refresh.duration": "Duration of refreshes",
+  "pkce.hosted.duration": "Duration of the steps of hosted logins",
   "pkce.provider.duration": "Duration of requests to providers",
   "pkce.store.duration": "Duration of store operations",
 } as const
 
 export type CounterName = keyof typeof COUNTERS
 export type HistogramName = keyof typeof HISTOGRAMS
+export type HostedStep = (typeof HOSTED_STEPS)[number]

@@ -1,4 +1,5 @@
 import { createCounts } from "./counts.js"
+import { observedHosted } from "./hosted.js"
 import { observedHttp } from "./http.js"
 import { createInstruments } from "./instruments.js"
 import { createObserver } from "./observe.js"
@@ -14,6 +15,7 @@ export const noTelemetry: Telemetry = {
   http: (http) => http,
   exchange: (exchange) => exchange,
   refresh: (refresh) => refresh,
+  hosted: (_, work) => work,
 }
 
 /** Spans and metrics by the team's own `@opentelemetry/api`, which is passed in and never imported. */
@@ -32,5 +34,6 @@ export function createTelemetry(api: OpenTelemetry | null): Telemetry {
     http: (http) => observedHttp(http, observer, instruments),
     exchange: (exchange, providers) => observedExchange(exchange, providers, observer),
     refresh: (refresh) => observedRefresh(refresh, observer),
+    hosted: (step, work) => observedHosted(step, work, observer),
   }
 }

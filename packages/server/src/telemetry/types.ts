@@ -2,6 +2,7 @@ import type { Grant } from "@pkce/protocol"
 import type { Emit } from "../events.js"
 import type { HttpClient } from "../runtime/http.js"
 import type { Store } from "../stores/contract.js"
+import type { HostedStep } from "./names.js"
 
 export type TelemetryAttributes = Record<string, string | number | boolean>
 
@@ -64,6 +65,14 @@ export interface ProviderNames {
   get(id: string): { readonly id: string } | undefined
 }
 
+/** What the steps of a hosted login come to. */
+export type HostedResult =
+  | { login_id: string }
+  | { session_id: string }
+  | { status: "pending" }
+  /** Of the callback: what the app is told. */
+  | { leg: string; answer?: object }
+
 /** A decorator for each place that is observed. Without telemetry each gives back what it was given. */
 export interface Telemetry {
   emit(emit: Emit): Emit
@@ -77,4 +86,8 @@ export interface Telemetry {
   refresh<Input, Caller>(
     refresh: (input: Input, caller: Caller) => Promise<Grant>,
   ): (input: Input, caller: Caller) => Promise<Grant>
+  hosted<Input extends unknown[], Result extends HostedResult>(
+    step: HostedStep,
+    work: (...input: Input) => Promise<Result>,
+  ): (...input: Input) => Promise<Result>
 }

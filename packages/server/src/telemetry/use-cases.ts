@@ -67,7 +67,11 @@ function endingOf(settled: Settled<Grant>, ofGrant: TelemetryAttributes): Ending
       attributes: { [ATTRIBUTES.outcome]: "ok" },
       details: { [ATTRIBUTES.sessionId]: settled.value.session_id, ...ofGrant },
     }
-  const { thrown } = settled
+  return failedEnding(settled)
+}
+
+/** By the code alone. */
+export function failedEnding({ thrown }: { thrown: unknown }): Ending {
   // The router makes 500 `internal` of it.
   if (!(thrown instanceof PkceError))
     return { attributes: { [ATTRIBUTES.outcome]: "internal" }, error: "internal" }
