@@ -1,6 +1,7 @@
 import { expect, it } from "vitest"
 import { diagnose } from "../src/diagnose.js"
-import { answer, provider, refusal } from "../src/testing/backend.js"
+import { answer, refusal } from "../src/testing/answers.js"
+import { provider } from "../src/testing/backend.js"
 import { fakeDevice, REDIRECT } from "../src/testing/device.js"
 
 const names = ["random", "browser", "storage", "server", "redirect", "session"]

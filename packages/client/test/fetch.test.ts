@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest"
-import { provider, refusal } from "../src/testing/backend.js"
+import { refusal } from "../src/testing/answers.js"
+import { provider } from "../src/testing/backend.js"
 import { codeOf, fakeDevice } from "../src/testing/device.js"
 
 async function loggedIn(options = {}) {

@@ -1,7 +1,8 @@
 import { isChallenge, isVerifier, TERMINAL_CODES } from "@pkce/protocol"
 import { describe, expect, it, vi } from "vitest"
 import type { PkceClientEvent } from "../src/session/events.js"
-import { answer, type Fault, provider, refusal } from "../src/testing/backend.js"
+import { answer, refusal } from "../src/testing/answers.js"
+import { type Fault, provider } from "../src/testing/backend.js"
 import { codeOf, fakeDevice } from "../src/testing/device.js"
 
 const HOUR = 3_600_000

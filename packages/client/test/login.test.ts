@@ -1,7 +1,8 @@
 import { createHash } from "node:crypto"
 import { describe, expect, it, vi } from "vitest"
 import type { PkceClientEvent } from "../src/session/events.js"
-import { answer, ISSUER, provider, refusal } from "../src/testing/backend.js"
+import { answer, refusal } from "../src/testing/answers.js"
+import { ISSUER, provider } from "../src/testing/backend.js"
 import { codeOf, fakeDevice, honest, REDIRECT } from "../src/testing/device.js"
 
 const paramsOf = (url: string | undefined) => new URL(url ?? "").searchParams

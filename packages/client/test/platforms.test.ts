@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it, vi } from "vitest"
 import { nativeCrypto } from "../src/platforms/native.js"
-import { answer } from "../src/testing/backend.js"
+import { answer } from "../src/testing/answers.js"
 import { codeOf } from "../src/testing/device.js"
 import { type Phone, phone } from "./support/phone.js"
 

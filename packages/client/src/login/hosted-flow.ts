@@ -3,10 +3,11 @@ import { PkceError } from "../errors.js"
 import { originOf } from "../pkce/url.js"
 import type { BridgePort } from "../platforms/bridge.js"
 import { pause } from "../session/clock.js"
-import { closeLogin } from "../session/record.js"
+import { closeLogin, type StoredLogin } from "../session/record.js"
 import { repeat } from "../session/repeat.js"
 import { errorOf } from "../session/wire.js"
 import type { FlowDeps, LoginFlow } from "./flow.js"
+import type { LoginResult } from "./login.js"
 import type { ProviderList } from "./provider.js"
 import { userCode } from "./user-code.js"
 
@@ -103,10 +104,10 @@ export function hosted(options: HostedOptions = {}) {
         const { login_id, authorize_url: url, poll_interval } = answer
         const mount = `/login/${login_id}`
         // A6, B5: the page is the backend's own, and so is who speaks in the callback.
-        if (!url.endsWith(mount) || !url.startsWith(`${originOf(wire.base())}/`)) {
+        if (!url.endsWith(mount) || originOf(url) !== originOf(wire.base())) {
           throw new PkceError("issuer_mismatch", "start")
         }
-        interval = Math.min(SLOWEST, Math.max(FASTEST, poll_interval * 1000))
+        interval = Math.min(SLOWEST, Math.max(FASTEST, poll_interval * 1000 || interval))
         return {
           url,
           path: delivery === "poll" ? "/poll" : "/redeem",
@@ -126,32 +127,49 @@ export function hosted(options: HostedOptions = {}) {
       flow.repeat = async (_, call, settled, state) => {
         const since = clock.monotonic()
         for (;;) {
+          // Asked before the backend is: what another tab closes with a session, it gets from the backend too.
+          const isOpen = await isWanted(state)
           const answer = await repeat(deps, call, (a) => settled(a) || a.status === 202)
           if (settled(answer)) return answer
+          if (!isOpen) throw new PkceError("callback_used", "exchange")
           // The backend's own clock ends the login; this is for one that nobody answers for any more.
-          if (clock.monotonic() - since > LIFETIME || !(await isWanted(state))) return answer
+          if (clock.monotonic() - since > LIFETIME) throw new PkceError("flow_expired", "exchange")
           await pause(clock, interval)
         }
       }
 
       flow.login = async ({ signal }, prepare, redeem) => {
-        const { url, login } = await prepare("")
-        const { state, request } = login
-        // Complete from the first, so that `restore()` goes on with it.
-        await record.update((stored) => {
-          stored.logins = [...stored.logins, { ...login, redeemedAt: login.createdAt }].slice(-MOST)
+        let begun: StoredLogin | undefined
+
+        /** Nobody asks for it any more, and a session that is on its way ends. */
+        async function giveUp(): Promise<LoginResult> {
+          await record.update((stored) => begun && closeLogin(stored, begun.state)).catch(() => {})
+          return { status: "cancelled" }
+        }
+
+        async function run(): Promise<LoginResult> {
+          const { url, login } = await prepare("")
+          begun = login
+          // Complete from the first, so that `restore()` goes on with it.
+          await record.update((stored) => {
+            stored.logins = [...stored.logins, { ...login, redeemedAt: login.createdAt }].slice(-MOST)
+          })
+          if (signal?.aborted) return giveUp()
+          await present(login.request as { login_id: string; code_verifier: string }, url)
+          return redeem(login)
+        }
+
+        if (signal?.aborted) return { status: "cancelled" }
+        let abort = () => {}
+        const aborted = new Promise<LoginResult>((resolve) => {
+          // After the write: a session that was stored before it has been told by then.
+          abort = () => resolve(giveUp())
         })
-        const giveUp = () => void record.update((stored) => closeLogin(stored, state)).catch(() => {})
-        signal?.addEventListener("abort", giveUp)
+        signal?.addEventListener("abort", abort)
         try {
-          if (signal?.aborted) giveUp()
-          else await present(request as { login_id: string; code_verifier: string }, url)
-          return await redeem(login)
-        } catch (error) {
-          if (signal?.aborted) return { status: "cancelled" }
-          throw error
+          return await Promise.race([run(), aborted])
         } finally {
-          signal?.removeEventListener("abort", giveUp)
+          signal?.removeEventListener("abort", abort)
         }
       }
     }

@@ -53,6 +53,7 @@ function run(open: (url: string, take: (data: unknown) => void, end: End) => () 
         let hide = () => {}
         let over = false
         const finish = (settle: () => void) => {
+          if (over) return
           over = true
           hide()
           settle()
@@ -130,7 +131,7 @@ export const messageWindow = (open: () => Window | null): BridgePort => ({
     start() {
       const target = open()
       if (!target) throw new PkceError("authorization_error", "start")
-      const opened = run((url, take, end) => {
+      const shown = run((url, take, end) => {
         // J2: from the backend's page in the very window that was opened, and from nowhere else.
         const listen = ({ data, origin, source }: MessageEvent) => {
           if (source === target && origin === originOf(base())) take(data)
@@ -146,7 +147,14 @@ export const messageWindow = (open: () => Window | null): BridgePort => ({
           target.close()
         }
       })
-      return opened
+      return {
+        ...shown,
+        close() {
+          shown.close()
+          // It is open from the first, and stays empty where nothing came of the start.
+          target.close()
+        },
+      }
     },
   }),
 })

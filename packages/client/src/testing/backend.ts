@@ -1,6 +1,7 @@
-import { createHash, randomBytes } from "node:crypto"
-import type { ConfigProvider } from "@pkce/protocol"
+import type { ConfigProvider, Delivery } from "@pkce/protocol"
+import { answer, draw, type Redeemable, refusal, type Seen, s256 } from "./answers.js"
 import type { FakeClock } from "./clock.js"
+import { fakeHosted } from "./hosted.js"
 
 /** The issuer that every fake callback names. */
 export const ISSUER = "https://id.example.com/"
@@ -14,16 +15,6 @@ export const provider: ConfigProvider = {
   scope: "openid profile",
   iss_in_callback: true,
   authorization_params: {},
-}
-
-/** A request as the backend saw it. */
-export interface Seen {
-  /** Such as `POST /refresh`. */
-  route: string
-  body: { [member: string]: unknown }
-  bearer: string | null
-  url: string
-  init: RequestInit
 }
 
 /** What happens to one request. `lost`: it is carried out, and its answer does not arrive. */
@@ -44,23 +35,9 @@ export interface Row {
   revoked?: string
 }
 
-const s256 = (text: string) => createHash("sha256").update(text).digest("base64url")
-const draw = () => randomBytes(16).toString("base64url")
-
-/** An answer of the handler, with the header that marks it as one. */
-export const answer = (status: number, body: unknown, headers: Record<string, string> = {}) =>
-  new Response(status === 204 ? null : JSON.stringify(body), {
-    status,
-    headers: { "Content-Type": "application/json", "Pkce-Protocol": "1", ...headers },
-  })
-
-/** The handler's error. */
-export const refusal = (status: number, error: string, retryable = false, headers = {}) =>
-  answer(status, { error, error_id: "0123456789abcdef", retryable }, headers)
-
 /**
- * A backend that speaks the wire: exchange and refresh with the rules of the session line, on virtual time. Its `http` stands
- * for `fetch`. `faults` are used up by the next requests, one each.
+ * A backend that speaks the wire: exchange, hosted login, and refresh with the rules of the session line, on virtual time. Its
+ * `http` stands for `fetch`. `faults` are used up by the next requests, one each.
  *
  * @example
  * ```ts
@@ -71,12 +48,13 @@ export const refusal = (status: number, error: string, retryable = false, header
  */
 export function fakeBackend(clock: FakeClock) {
   const rows = new Map<string, Row>()
-  const codes = new Map<string, { challenge: string; nonce: string; body?: string; sid?: string }>()
+  const codes = new Map<string, Redeemable & { challenge: string; nonce: string }>()
   const requests: Seen[] = []
   const faults: Fault[] = []
   const settings = {
     lifetime: 300,
     providers: [provider],
+    hosted: ["redirect", "webview", "poll"] as Delivery[],
     whileDown: false,
     logoutUrl: undefined as string | undefined,
   }
@@ -97,6 +75,11 @@ export function fakeBackend(clock: FakeClock) {
     if (!entry || s256(String(body.code_verifier)) !== entry.challenge || body.nonce !== entry.nonce) {
       return refusal(400, "login_failed")
     }
+    return grantOnce(entry, body)
+  }
+
+  /** The identical request gets the identical session, another one none. */
+  function grantOnce(entry: Redeemable, body: Seen["body"]): Response {
     const text = JSON.stringify(body)
     if (entry.body !== undefined && entry.body !== text) return refusal(400, "login_failed")
     entry.body = text
@@ -110,6 +93,8 @@ export function fakeBackend(clock: FakeClock) {
     if (row.gen > 0 || row.revoked) return refusal(409, "exchange_interrupted")
     return grant(entry.sid, row, isRecent(row))
   }
+
+  const hosted = fakeHosted({ clock, grantOnce, offers: (delivery) => settings.hosted.includes(delivery) })
 
   function refresh({ body }: Seen): Response {
     const [sid = "", text = ""] = String(body.refresh_token).split("~")
@@ -139,10 +124,13 @@ export function fakeBackend(clock: FakeClock) {
   function route(seen: Seen): Response {
     const [method, path = ""] = seen.route.split(" ")
     if (seen.route === "GET /config") {
-      return answer(200, { protocol: 1, providers: settings.providers, hosted: [] })
+      return answer(200, { protocol: 1, providers: settings.providers, hosted: settings.hosted })
     }
     if (seen.route === "POST /exchange") return exchange(seen)
     if (seen.route === "POST /refresh") return refresh(seen)
+    if (seen.route === "POST /start") return hosted.start(seen)
+    if (seen.route === "POST /redeem") return hosted.redeem(seen)
+    if (seen.route === "POST /poll") return hosted.poll(seen)
     const row = rows.get(sidOf(seen))
     if (!row || row.revoked) return refusal(401, "invalid_token")
     if (seen.route === "POST /logout") {
@@ -196,6 +184,7 @@ export function fakeBackend(clock: FakeClock) {
     faults,
     settings,
     rows,
+    finishLogin: hosted.finish,
     to: (name: string) => requests.filter((seen) => seen.route === name),
     /** What the provider does: a code for the authorization request. */
     issueCode(authorizationUrl: string): string {

@@ -8,8 +8,9 @@ import { type FakeStorage, fakeStorage } from "./storage.js"
 /** The redirect URI of the app on the device. */
 export const REDIRECT = "com.example.app://auth/callback"
 
-/** The callback that an honest provider sends for an authorization URL. */
+/** The callback that an honest provider sends for an authorization URL, or the backend at the end of a hosted login. */
 export function honest(backend: FakeBackend, url: string): string {
+  if (url.includes("/login/")) return backend.finishLogin(url).url
   const state = new URL(url).searchParams.get("state") ?? ""
   const query = new URLSearchParams({ code: backend.issueCode(url), state, iss: ISSUER })
   return `${new URL(url).searchParams.get("redirect_uri")}?${query}`

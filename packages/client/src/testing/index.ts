@@ -4,17 +4,10 @@
  *
  * @packageDocumentation
  */
-export {
-  answer,
-  type FakeBackend,
-  type Fault,
-  fakeBackend,
-  ISSUER,
-  provider,
-  refusal,
-  type Seen,
-} from "./backend.js"
+export { answer, refusal, type Seen } from "./answers.js"
+export { type FakeBackend, type Fault, fakeBackend, ISSUER, provider } from "./backend.js"
 export { type FakeClock, fakeClock } from "./clock.js"
 export { fakeDevice, honest, REDIRECT } from "./device.js"
+export type { HostedMessage, HostedReturn } from "./hosted.js"
 export { type MswHttp, mswHandlers } from "./msw.js"
 export { type FakeStorage, fakeStorage } from "./storage.js"
