@@ -1,6 +1,8 @@
 import { afterEach, describe, expect, it } from "vitest"
+import type { PkceClientOptions } from "../src/client.js"
+import { hosted } from "../src/hosted.js"
 import { HOSTS, host } from "./support/hosts.js"
-import type { Moment } from "./support/mortal.js"
+import type { Moment, Route } from "./support/mortal.js"
 
 type Host = ReturnType<typeof host>
 type Kind = keyof typeof HOSTS
@@ -8,10 +10,13 @@ type Kind = keyof typeof HOSTS
 /** What the next start finds: a login that it finishes, or nothing, so that the user begins again. */
 type Outcome = "finished" | "again"
 
+/** `the last`: the request that ends the login. */
+type LoginMoment = Moment | { port: "http"; route: "the last"; when: "before" | "after" }
+
 interface Interruption {
   name: string
   /** More than one where the process cannot tell them apart. */
-  moments: Moment[]
+  moments: LoginMoment[]
   outcome: (kind: Kind) => Outcome
 }
 
@@ -24,6 +29,13 @@ const unlessListening = (kind: Kind) => (kind === "cli" ? "again" : "finished")
  * has no other copy.
  */
 const whereTheSystemKeepsTheLink = (kind: Kind) => (/cli|web/.test(kind) ? "again" : "finished")
+
+/** How an app logs in, and the request that ends it. */
+const FLOWS: Record<"app" | "hosted", { options: Partial<PkceClientOptions>; route: Route }> = {
+  app: { options: {}, route: "POST /exchange" },
+  hosted: { options: { flow: hosted() }, route: "POST /redeem" },
+}
+type Flow = keyof typeof FLOWS
 
 const LOGIN: Interruption[] = [
   {
@@ -50,13 +62,13 @@ const LOGIN: Interruption[] = [
     name: "5 the callback taken, not sent",
     moments: [
       { port: "storage", nth: 2, when: "after" },
-      { port: "http", route: "POST /exchange", when: "before" },
+      { port: "http", route: "the last", when: "before" },
     ],
     outcome: finished,
   },
   {
     name: "6 sent, no answer",
-    moments: [{ port: "http", route: "POST /exchange", when: "after" }],
+    moments: [{ port: "http", route: "the last", when: "after" }],
     outcome: finished,
   },
   {
@@ -72,7 +84,7 @@ const LOGIN: Interruption[] = [
 ]
 
 /** `isCommitted`: the backend has taken the step, so that a repeat after half a minute brings no token any more. */
-const REFRESH: (Omit<Interruption, "outcome"> & { isCommitted: boolean })[] = [
+const REFRESH: { name: string; moments: Moment[]; isCommitted: boolean }[] = [
   {
     name: "9 the step drawn, not stored",
     moments: [{ port: "storage", nth: 1, when: "before" }],
@@ -105,10 +117,14 @@ afterEach(() => {
   device.clear()
 })
 
-const fresh = (kind: Kind) => {
+const fresh = (kind: Kind, flow: Flow = "app") => {
   device?.clear()
-  device = host(kind)
+  device = host(kind, FLOWS[flow].options)
 }
+const momentIn = (flow: Flow, moment: LoginMoment): Moment =>
+  "route" in moment && moment.route === "the last"
+    ? { ...moment, route: FLOWS[flow].route }
+    : (moment as Moment)
 const live = () => [...device.backend.rows.values()].filter(({ revoked }) => revoked === undefined)
 const bodies = (route: string) => new Set(device.backend.to(route).map(({ body }) => JSON.stringify(body)))
 const told = () => device.events.map(({ type }) => type)
@@ -128,10 +144,16 @@ function userGoesOn({ port }: Moment): void {
   if (port === "browser" && url !== undefined) device.comeBack(device.callbackFor(url))
 }
 
-describe.each(Object.keys(HOSTS) as Kind[])("R5 B3 killed on %s", (kind) => {
-  it.each(LOGIN)("in a login: $name: it ends once, or is begun again", async ({ moments, outcome }) => {
-    for (const moment of moments) {
-      fresh(kind)
+const KINDS = Object.keys(HOSTS) as Kind[]
+const LOGINS = (Object.keys(FLOWS) as Flow[]).flatMap((flow) => KINDS.map((kind) => [kind, flow] as const))
+
+describe.each(LOGINS)("R5 B3 killed on %s, login of the flow %s", (kind, flow) => {
+  const { route } = FLOWS[flow]
+
+  it.each(LOGIN)("$name: it ends once, or is begun again", async ({ moments, outcome }) => {
+    for (const one of moments) {
+      fresh(kind, flow)
+      const moment = momentIn(flow, one)
       await killedIn(device.login, moment)
       userGoesOn(moment)
 
@@ -143,25 +165,26 @@ describe.each(Object.keys(HOSTS) as Kind[])("R5 B3 killed on %s", (kind) => {
       // One session at the backend, by one request, however often that was sent.
       expect(device.backend.rows.size).toBe(1)
       expect(live()).toHaveLength(1)
-      expect(bodies("POST /exchange").size).toBe(1)
+      expect(bodies(route).size).toBe(1)
       expect(told()).not.toContain("signed_out")
 
       // P4: whatever still delivers the callback, now or at the next start, ends or begins nothing.
       const id = current.session?.id
-      const asked = device.backend.to("POST /exchange").length
+      const asked = device.backend.to(route).length
       const next = device.start()
       expect((await next.restore()).session?.id).toBe(id)
       device.clock.advance(HOUR)
       expect(await next.getSessionToken()).toMatch(/^st\./)
       expect(live()).toHaveLength(1)
-      expect(device.backend.to("POST /exchange")).toHaveLength(asked)
+      expect(device.backend.to(route)).toHaveLength(asked)
     }
   })
 
   it("in a second login, at each of these points: the user who was signed in stays signed in", async () => {
     for (const { name, moments } of LOGIN)
-      for (const moment of moments) {
-        fresh(kind)
+      for (const one of moments) {
+        fresh(kind, flow)
+        const moment = momentIn(flow, one)
         await device.login()
         await killedIn(device.login, moment)
         userGoesOn(moment)
@@ -173,6 +196,21 @@ describe.each(Object.keys(HOSTS) as Kind[])("R5 B3 killed on %s", (kind) => {
       }
   })
 
+  if (flow === "hosted") {
+    it("R5: at the start, before or after the backend has it: it is begun again, and ends once", async () => {
+      for (const when of ["before", "after"] as const) {
+        fresh(kind, flow)
+        await killedIn(device.login, { port: "http", route: "POST /start", when })
+        expect((await device.start().restore()).session).toBeNull()
+        const app = await device.login()
+        expect(await app.getSessionToken()).toMatch(/^st\./)
+        expect(live()).toHaveLength(1)
+      }
+    })
+  }
+})
+
+describe.each(KINDS)("R5 B3 killed on %s", (kind) => {
   it.each(REFRESH)(
     "in a refresh: $name: the next start goes on with the same session",
     async ({ moments, isCommitted }) => {

@@ -1,11 +1,13 @@
 import type { Platform } from "../../src/platforms/ports.js"
 
+export type Route = `POST /${"exchange" | "refresh" | "start" | "redeem" | "poll"}`
+
 /** A moment of a process: between two things that it does to the world. */
 export type Moment =
   /** `nth`: counted from the plan on. Reading is no write. */
   | { port: "storage"; nth: number; when: "before" | "after" }
   /** `after`: the backend has carried it out, and its answer is on the way. */
-  | { port: "http"; route: "POST /exchange" | "POST /refresh"; when: "before" | "after" }
+  | { port: "http"; route: Route; when: "before" | "after" }
   /** The page of the provider is about to show. */
   | { port: "browser" }
 
@@ -74,7 +76,7 @@ export function mortality(onDeath: () => void) {
       async http(input, init) {
         if (dead()) return never
         const path = new URL(String(input)).pathname.replace("/auth", "")
-        const route = `${init?.method} ${path}` as "POST /refresh"
+        const route = `${init?.method} ${path}` as Route
         if (isTheEnd({ port: "http", route, when: "before" })) return never
         const answer = await outlived(http(input, init))
         return isTheEnd({ port: "http", route, when: "after" }) ? never : answer
