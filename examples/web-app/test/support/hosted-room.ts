@@ -13,6 +13,8 @@ export interface HostedRoom {
   context: BrowserContext
   provider: LocalProvider
   site: Awaited<ReturnType<typeof startHostedSite>>
+  /** For an app outside the browser: a `fetch` that is watched too. */
+  http: typeof fetch
   /** A context whose requests are watched. */
   watched(): Promise<BrowserContext>
   /** What no URL, referrer or history entry may hold. */
@@ -35,6 +37,12 @@ export function useHostedRoom(): HostedRoom {
   const note = (text: string | null) => {
     const members: { [member: string]: unknown } = text?.startsWith("{") ? JSON.parse(text) : {}
     for (const name of SECRETS) if (typeof members[name] === "string") room.secrets.add(members[name])
+  }
+  room.http = async (input, init) => {
+    note(String(init?.body))
+    const response = await fetch(input, init)
+    note(await response.clone().text())
+    return response
   }
   room.watched = async () => {
     const context = await room.browser.newContext()
