@@ -2,7 +2,7 @@ import * as api from "@opentelemetry/api"
 import type { ReadableSpan } from "@opentelemetry/sdk-trace-base"
 import { afterEach, beforeEach, describe, expect, it } from "vitest"
 import { memoryStore } from "../src/stores/memory.js"
-import { call, type Fixture, startServer, wire } from "./support/server.js"
+import { call, type Fixture, parsed, random, s256, startServer, wire } from "./support/server.js"
 import { loginAt, type Recorder, refreshOf, startRecorder } from "./support/telemetry.js"
 
 let recorder: Recorder
@@ -210,4 +210,31 @@ describe("two requests at once", () => {
       ]),
     )
   })
+})
+
+it("J6: what is observed still has the caller: a session that is bound to a cookie is opened and refreshed", async () => {
+  const headers = {
+    "content-type": "application/json",
+    "pkce-protocol": "1",
+    "sec-fetch-site": "same-origin",
+  }
+  const request = fixture.login({ bind: "cookie" })
+  const opened = await call(fixture.auth, {
+    path: "/exchange",
+    body: wire(request),
+    headers,
+    address: "192.0.2.7",
+  })
+  const { refresh_token, session_id } = parsed(opened)
+  const [cookie = ""] = String(opened.headers["Set-Cookie"]).split(";")
+  const body = {
+    refresh_token,
+    session_verifier: request.verifier,
+    session_challenge: s256(random()),
+  }
+  const refresh = (sent: object) =>
+    call(fixture.auth, { path: "/refresh", body, headers: { ...headers, ...sent } })
+  expect((await refresh({})).status).toBe(401)
+  expect((await refresh({ cookie })).status).toBe(200)
+  expect((await fixture.store.find(session_id)).row?.device).toContain("192.0.2.0")
 })

@@ -25,9 +25,14 @@ export type RealProvider = Awaited<ReturnType<typeof startRealProvider>>
 export async function startRealProvider({
   redirectUris = [REDIRECT_URI],
   pushed = true,
+  requirePushed = false,
+  requireSigned = false,
 }: {
   redirectUris?: string[]
   pushed?: boolean
+  /** Requests must be pushed (RFC 9126 section 5), or signed (RFC 9101 section 10.5). */
+  requirePushed?: boolean
+  requireSigned?: boolean
 } = {}) {
   const server = createServer((request, response) => handle(request, response))
   let handle: Parameters<typeof createServer>[1] & object = () => {}
@@ -72,8 +77,11 @@ export async function startRealProvider({
       fetch(url, options),
     features: {
       devInteractions: { enabled: false },
-      pushedAuthorizationRequests: { enabled: pushed },
-      requestObjects: { enabled: true },
+      pushedAuthorizationRequests: {
+        enabled: pushed,
+        requirePushedAuthorizationRequests: requirePushed,
+      },
+      requestObjects: { enabled: true, requireSignedRequestObject: requireSigned },
       revocation: { enabled: true },
       backchannelLogout: { enabled: true },
     },

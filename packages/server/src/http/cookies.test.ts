@@ -1,0 +1,49 @@
+import { expect, it } from "vitest"
+import { createCookies } from "./cookies.js"
+import type { HttpRequest } from "./message.js"
+
+const request = (cookie?: string): HttpRequest => ({
+  method: "GET",
+  path: "/",
+  query: "",
+  header: (name) => (name === "cookie" ? cookie : undefined),
+  body: async () => ({ kind: "bytes", bytes: new Uint8Array() }),
+  address: undefined,
+})
+
+it.each([
+  [undefined, undefined],
+  ["", undefined],
+  ["__Host-pkce-a=1", "1"],
+  ["x; __Host-pkce-a=1;y=2", "1"],
+  ["  __Host-pkce-a =  1  ", "1"],
+  ["__Host-pkce-a=1=2", "1=2"],
+  ["__Host-pkce-a=", ""],
+  ["__host-pkce-a=1", undefined],
+  ["pkce-a=1", undefined],
+  ["__Host-pkce-a", undefined],
+  ["__Host-pkce-ab=1", undefined],
+  ["__Host-pkce-a=1; __Host-pkce-a=1", undefined],
+  ["__Host-pkce-a=1; __Host-pkce-a=2; __Host-pkce-a=1", undefined],
+  ["__Host-pkce-a=1; __proto__=2", "1"],
+])("J6: of %j it reads %j", (cookie, value) => {
+  expect(createCookies(request(cookie)).get("a")).toBe(value)
+})
+
+it("J6: deletes what is there, and sets nothing unasked", () => {
+  const cookies = createCookies(request("__Host-pkce-a=1"))
+  cookies.check()
+  cookies.drop("b")
+  expect(cookies.headers()).toEqual({})
+  cookies.drop("a")
+  expect(cookies.headers()).toEqual({
+    "Set-Cookie": "__Host-pkce-a=; Path=/; HttpOnly; SameSite=Lax; Max-Age=0; Secure",
+  })
+})
+
+it("J6: over plain http there is no prefix and no Secure, and the prefixed name is not read", () => {
+  const cookies = createCookies(request("pkce-a=1; __Host-pkce-b=2"), false)
+  expect([cookies.get("a"), cookies.get("b")]).toEqual(["1", undefined])
+  cookies.set("a", "x", 60)
+  expect(cookies.headers()).toEqual({ "Set-Cookie": "pkce-a=x; Path=/; HttpOnly; SameSite=Lax; Max-Age=60" })
+})
