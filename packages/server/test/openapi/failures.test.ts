@@ -153,7 +153,11 @@ describe.each(mounts)("%s", (_, mount, least) => {
     }
     const headers = { ...own, origin: "https://evil.example" }
     const ask = (path: string) => checker.ask(bound, { path, body: bodies[path] ?? {}, headers })
+    const before = fixture.events.length
     await all(403, async ({ path }) => (await ask(path)).status, Object.keys(bodies))
+    // GR3: it was refused before the code or the handoff was spent.
+    const told = fixture.events.slice(before).map(({ type }) => type)
+    expect([...new Set(told)]).toEqual(["auth.request.refused"])
     const cookie = String(begun.headers["Set-Cookie"]).split(";")[0] ?? ""
     const ended = await checker.ask(bound, {
       path: "/logout",
