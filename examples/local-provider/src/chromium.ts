@@ -45,12 +45,23 @@ async function unpackInto(folder: string): Promise<string> {
   }
 }
 
+/**
+ * The package is made for cloud functions, in one process and without the rules that a browser keeps: a page that opens a popup
+ * needs more than one process, and without the same-origin policy neither CORS nor what a stranger may hear would be tested.
+ */
+const UNWANTED = new Set([
+  "--single-process",
+  "--no-zygote",
+  "--disable-web-security",
+  "--disable-site-isolation-trials",
+  "--allow-running-insecure-content",
+])
+
 /** A real Chromium, out of an npm package: nothing has to be installed on the machine. */
 export async function launchChromium(): Promise<Browser> {
   return playwright.launch({
     executablePath: await chromiumPath(),
-    // The package is made for cloud functions; a page that opens a popup needs more than one process.
-    args: chromium.args.filter((flag) => flag !== "--single-process" && flag !== "--no-zygote"),
+    args: chromium.args.filter((flag) => !UNWANTED.has(flag)),
     headless: true,
   })
 }

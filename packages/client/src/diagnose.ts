@@ -1,10 +1,13 @@
 import { isTerminal, PROTOCOL_VERSION } from "@pkce/protocol"
 import type { PkceClientOptions } from "./client.js"
 import { PkceError } from "./errors.js"
+import type { LoginFlow } from "./login/flow.js"
+import { createProviderList } from "./login/provider.js"
 import { randomText, webCrypto } from "./pkce/crypto.js"
+import { createPkcePair } from "./pkce/pair.js"
 import { originOf } from "./pkce/url.js"
 import { isEmbedded } from "./platforms/embedded.js"
-import type { CryptoPort, Platform } from "./platforms/ports.js"
+import type { ClockPort, CryptoPort, Platform } from "./platforms/ports.js"
 import { baseOf } from "./session/base.js"
 import { systemClock } from "./session/clock.js"
 import { createEvents } from "./session/events.js"
@@ -14,7 +17,7 @@ import { createWire, type Wire } from "./session/wire.js"
 
 /** One thing that was looked at. */
 export interface DiagnosisCheck {
-  name: "random" | "browser" | "storage" | "server" | "redirect" | "session"
+  name: "random" | "browser" | "storage" | "server" | "redirect" | "hosted" | "session"
   ok: boolean
   /** A sentence for the developer. It holds no secret, and nothing of the user. */
   detail: string
@@ -30,6 +33,7 @@ export interface Diagnosis {
 
 interface Deps {
   platform: Platform
+  clock: ClockPort
   crypto: CryptoPort
   wire: Wire
   state: SessionState
@@ -111,6 +115,32 @@ async function checkRedirect(uri: string, { wire, crypto, provider }: Deps): Pro
   return good(`${uri} is registered at the backend${advice(uri)}`)
 }
 
+/** What a start of a hosted login that failed has to do with the configuration. */
+const HINTS: Partial<Record<string, string>> = {
+  not_found: "the backend hosts no login; see its option `hosted`",
+  invalid_request: "the backend does not offer this delivery, or has several providers and none is named",
+  redirect_uri_not_allowed: "it is not in the backend's redirectUris, byte for byte",
+  issuer_mismatch: "the backend's `url` is at another origin than this client's `server`",
+}
+
+/** Asks by a start that nobody goes on with. It grants nothing, and is forgotten after ten minutes. */
+async function checkHosted(flow: LoginFlow, redirectUri: string, deps: Deps): Promise<Finding> {
+  const { crypto, provider } = deps
+  const at = redirectUri || (flow.login ? "poll" : "its pages' messages")
+  try {
+    const { verifier, challenge } = await createPkcePair(crypto)
+    const request = { code_verifier: verifier }
+    const state = randomText(crypto)
+    await flow.begin({ options: {}, provider, redirectUri, state, challenge, device: {}, request })
+    return good(`the backend hosts the login, by ${at}${redirectUri && advice(redirectUri)}`)
+  } catch (error) {
+    if (!(error instanceof PkceError)) throw error
+    const origin = flow.browser && error.code === "redirect_uri_not_allowed" && deps.platform.origin?.()
+    const hint = origin ? `${origin} is not in the backend's hosted.origins` : HINTS[error.code]
+    return bad(`by ${at}: ${error.code}${hint ? `; ${hint}` : ""}`)
+  }
+}
+
 async function checkSession({ state, wire }: Deps): Promise<Finding> {
   const session = await state.load()
   if (!session) return good("nobody is signed in")
@@ -123,8 +153,9 @@ async function checkSession({ state, wire }: Deps): Promise<Finding> {
 
 /**
  * For the developer: whether the backend answers and knows the redirect URI, the storage keeps what it is given, there is a
- * source of randomness, and the page is in no app's web view. It takes what `createPkceClient` takes, never rejects, and changes
- * nothing. It costs one exchange that fails, which the backend counts. An entry of its own, so that an app which never asks does
+ * source of randomness, and the page is in no app's web view; of a hosted login, whether the backend offers it by this delivery. It
+ * takes what `createPkceClient` takes, never rejects, and changes nothing. It costs one exchange that fails, or one start that
+ * nobody goes on with, which the backend counts. An entry of its own, so that an app which never asks does
  * not carry it.
  *
  * @example
@@ -146,15 +177,26 @@ export async function diagnose(options: PkceClientOptions): Promise<Diagnosis> {
   const http: typeof fetch = platform.http ?? ((input, init) => globalThis.fetch(input, init))
   // Asked for inside a check, so that a wrong `server` is a finding.
   const wire = createWire(http, clock, () => baseOf(options.server, platform)())
-  const state = createSessionState(createRecordStore(platform.storage), clock, createEvents())
-  const deps: Deps = { platform, crypto: platform.crypto ?? webCrypto, wire, state, provider }
+  const record = createRecordStore(platform.storage)
+  const state = createSessionState(record, clock, createEvents())
+  const deps: Deps = { platform, clock, crypto: platform.crypto ?? webCrypto, wire, state, provider }
 
   await check("random", () => checkRandom(deps))
   await check("browser", () => checkBrowser(deps))
   await check("storage", () => checkStorage(deps))
   await check("server", () => checkServer(deps))
   const redirectUris = typeof redirectUri === "string" ? [redirectUri] : Object.values(redirectUri ?? {})
-  for (const uri of redirectUris) await check("redirect", () => checkRedirect(uri, deps))
+  const flow = options.flow?.(
+    { ...deps, clock, record, redirectUris },
+    createProviderList(deps, options.providers),
+  )
+  const needed = flow?.login || flow?.browser ? [""] : redirectUris
+  if (needed.length === 0)
+    checks.push({ name: "redirect", ...bad("none is configured, and this login needs one") })
+  for (const uri of needed)
+    await (flow
+      ? check("hosted", () => checkHosted(flow, uri, deps))
+      : check("redirect", () => checkRedirect(uri, deps)))
   await check("session", () => checkSession(deps))
   const lines = checks.map(({ name, ok, detail }) => `${ok ? "ok  " : "FAIL"} ${name}: ${detail}`)
   return {

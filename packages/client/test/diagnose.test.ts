@@ -1,7 +1,8 @@
-import { expect, it } from "vitest"
+import { expect, it, vi } from "vitest"
 import { diagnose } from "../src/diagnose.js"
+import { hosted, messageWindow, webView } from "../src/hosted.js"
 import { answer, refusal } from "../src/testing/answers.js"
-import { provider } from "../src/testing/backend.js"
+import { type Fault, provider } from "../src/testing/backend.js"
 import { fakeDevice, REDIRECT } from "../src/testing/device.js"
 
 const names = ["random", "browser", "storage", "server", "redirect", "session"]
@@ -51,6 +52,76 @@ it("finds a redirect URI that the backend does not know, without calling the pro
   ])
   const [sent] = device.backend.to("POST /exchange")
   expect(sent?.body).toMatchObject({ provider: provider.id, iss: "https://diagnose.invalid" })
+})
+
+const by = (flow: ReturnType<typeof hosted>) => ({ flow, redirectUri: {} })
+const bridge = messageWindow(() => null)
+const own = webView({ open: () => () => {} })
+
+it.each([
+  ["redirect", { flow: hosted() }, `by ${REDIRECT}`, { redirect_uri: REDIRECT }],
+  ["poll", by(hosted({ delivery: "poll" })), "by poll", {}],
+  ["poll, with a redirect URI that it does not need", { flow: hosted({ delivery: "poll" }) }, "by poll", {}],
+  ["a web view", by(hosted({ bridge: own })), "by its pages' messages", {}],
+  ["a window", by(hosted({ bridge })), "by its pages' messages", { redirect_uri: "https://app.example.com" }],
+])("hosted login by %s: asks by a start that nobody goes on with", async (_, more, how, target) => {
+  vi.stubGlobal("location", { origin: "https://app.example.com" })
+  const device = fakeDevice()
+  const { ok, checks } = await diagnose({ ...optionsOf(device), ...more })
+  vi.unstubAllGlobals()
+  expect(ok).toBe(true)
+  expect(checks.filter(({ name }) => /hosted|redirect/.test(name))).toEqual([
+    { name: "hosted", ok: true, detail: `the backend hosts the login, ${how}` },
+  ])
+  const [start, ...again] = device.backend.to("POST /start")
+  expect(again).toEqual([])
+  expect(start?.body).toMatchObject(target)
+  expect("redirect_uri" in (start?.body ?? {})).toBe("redirect_uri" in target)
+  expect(device.backend.to("POST /exchange")).toEqual([])
+  expect(device.storage.text()).toBeNull()
+  expect([device.opened, device.visited]).toEqual([[], []])
+})
+
+it("finds why a hosted login would not begin", async () => {
+  const device = fakeDevice()
+  const refuse = (status: number, code: string) => (seen: { route: string }) =>
+    seen.route === "POST /start" ? refusal(status, code) : undefined
+  const found = async (fault: Fault | null, more: object = { flow: hosted() }) => {
+    // Of four requests it is one.
+    device.backend.faults.splice(0)
+    if (fault) device.backend.faults.push(fault, fault, fault)
+    return failing(device, more)
+  }
+  expect(await found(refuse(404, "not_found"))).toEqual([
+    `hosted: by ${REDIRECT}: not_found; the backend hosts no login; see its option \`hosted\``,
+  ])
+  expect(await found(refuse(400, "redirect_uri_not_allowed"))).toEqual([
+    `hosted: by ${REDIRECT}: redirect_uri_not_allowed; it is not in the backend's redirectUris, byte for byte`,
+  ])
+  const origin = () => "https://app.example.com"
+  const platform = { ...device.platform(), origin }
+  expect(
+    await found(refuse(400, "redirect_uri_not_allowed"), { ...by(hosted({ bridge })), platform }),
+  ).toEqual([
+    "hosted: by its pages' messages: redirect_uri_not_allowed; https://app.example.com is not in the backend's hosted.origins",
+  ])
+  device.backend.settings.hosted = ["redirect"]
+  expect(await found(null, by(hosted({ delivery: "poll" })))).toEqual([
+    "hosted: by poll: invalid_request; the backend does not offer this delivery, or has several providers and none is named",
+  ])
+  const elsewhere = (seen: { route: string }) =>
+    seen.route === "POST /start"
+      ? answer(200, { login_id: "x", authorize_url: "https://other.example/login/x", poll_interval: 2 })
+      : undefined
+  expect(await found(elsewhere)).toEqual([
+    `hosted: by ${REDIRECT}: issuer_mismatch; the backend's \`url\` is at another origin than this client's \`server\``,
+  ])
+})
+
+it("finds that a redirect URI is missing where one is needed", async () => {
+  const missing = ["redirect: none is configured, and this login needs one"]
+  expect(await failing(fakeDevice(), { redirectUri: undefined })).toEqual(missing)
+  expect(await failing(fakeDevice(), by(hosted()))).toEqual(missing)
 })
 
 it("finds a backend that is away, and one that is something else", async () => {

@@ -83,7 +83,6 @@ export async function openTab(room: HostedRoom, settings: TabSettings, context =
   const { app } = room.site
   const page = await context.newPage()
   // Before any script of the app, and once: a reload and a callback find the same.
-  await page.route(`${app.url}/settings`, (route) => route.fulfill({ contentType: "text/html", body: "" }))
   await page.goto(`${app.url}/settings`)
   await page.evaluate((text) => localStorage.setItem("settings", text), JSON.stringify(settings))
   await page.goto(app.url)

@@ -30,6 +30,9 @@ const html =
     response.writeHead(200, { "Content-Type": "text/html" }).end(text)
   }
 
+/** The app's origin without the app, for what has to be there before it starts. */
+const EMPTY = "<!doctype html><title>settings</title>"
+
 /** What a page of somebody else hears. */
 const EAR = `<!doctype html><title>stranger</title><body><script>
 heard = []; onmessage = ({ data, origin }) => heard.push({ data, origin })
@@ -50,7 +53,7 @@ export async function startHostedSite(provider: LocalProvider) {
   const routes: { far: RequestListener; near: RequestListener } = { far: () => {}, near: () => {} }
   const app = await noted((request: IncomingMessage, response) => {
     if (request.url?.startsWith("/auth/")) return void routes.near(request, response)
-    html(page)(request, response)
+    html(request.url === "/settings" ? EMPTY : page)(request, response)
   })
   const backend = await noted((request, response) => void routes.far(request, response))
   const stranger = await noted(html(EAR))
