@@ -1,7 +1,8 @@
 import { http } from "msw"
 import { setupServer } from "msw/node"
-import { afterAll, expect, it } from "vitest"
+import { afterAll, describe, expect, it } from "vitest"
 import { createPkceClient } from "../src/client.js"
+import { hosted } from "../src/hosted.js"
 import { codeOf } from "../src/testing/device.js"
 import {
   fakeBackend,
@@ -44,6 +45,83 @@ it("waking up renews what is due", async () => {
   device.clock.advance(3_600_000)
   device.wake()
   await expect.poll(() => device.backend.to("POST /refresh").length).toBe(1)
+})
+
+describe("a hosted login of the fake backend", () => {
+  const begin = async (device: ReturnType<typeof fakeDevice>, delivery: string, more = {}) => {
+    const body = { delivery, state: "the state", code_challenge: CHALLENGE, ...more }
+    return post(device, "/start", body)
+  }
+  const post = async (device: ReturnType<typeof fakeDevice>, path: string, body: object) => {
+    const init = { method: "POST", body: JSON.stringify(body) }
+    const response = await device.backend.http(`https://api.example.com/auth${path}`, init)
+    return { status: response.status, body: await response.json() }
+  }
+  // RFC 7636, appendix B.
+  const VERIFIER = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"
+  const CHALLENGE = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"
+  const proof = { code_verifier: VERIFIER, session_challenge: CHALLENGE }
+
+  it("poll: pending, then the same grant for the same request, and for nobody else", async () => {
+    const device = fakeDevice()
+    const { login_id, authorize_url } = (await begin(device, "poll")).body
+    const poll = (more = {}) => post(device, "/poll", { login_id, ...proof, ...more })
+    expect(await poll()).toEqual({ status: 202, body: { status: "pending" } })
+    expect(await poll({ code_verifier: "wrong" })).toMatchObject({
+      status: 400,
+      body: { error: "login_failed" },
+    })
+    expect(await post(device, "/redeem", { login_id, ...proof, handoff: "x" })).toMatchObject({ status: 400 })
+    device.backend.finishLogin(authorize_url)
+    const { body } = await poll()
+    expect(body.refresh_token).toMatch(/./)
+    expect((await poll()).body.refresh_token).toBe(body.refresh_token)
+    expect((await poll({ session_challenge: VERIFIER })).status).toBe(400)
+    device.clock.advance(600_001)
+    expect(await poll()).toMatchObject({ status: 410, body: { error: "login_expired" } })
+  })
+
+  it("is what docs/testing.md says: who shows the code may log in at once", async () => {
+    const flow = hosted({ delivery: "poll", show: ({ url }) => device.backend.finishLogin(url) })
+    const device = fakeDevice({ flow })
+    expect(await device.start().login()).toMatchObject({ status: "signed_in" })
+  })
+
+  it("redirect: a handoff for who has the verifier; another one burns nothing", async () => {
+    const device = fakeDevice()
+    const { login_id, authorize_url } = (await begin(device, "redirect", { redirect_uri: "app:/cb?a=1" }))
+      .body
+    expect((await post(device, "/redeem", { login_id, ...proof, handoff: "x" })).status).toBe(400)
+    const { message, url } = device.backend.finishLogin(authorize_url)
+    expect(message).toMatchObject({ type: "pkce", state: "the state", iss: "https://api.example.com/auth" })
+    expect(url).toBe(
+      `app:/cb?a=1&${new URLSearchParams({ handoff: `${message.handoff}`, state: "the state", iss: message.iss })}`,
+    )
+    const redeem = (more: object) => post(device, "/redeem", { login_id, ...proof, ...more })
+    expect((await redeem({ handoff: "other" })).status).toBe(400)
+    expect((await redeem({ handoff: message.handoff, code_verifier: "wrong" })).status).toBe(400)
+    expect((await post(device, "/poll", { login_id, ...proof })).status).toBe(400)
+    expect((await redeem({ handoff: message.handoff })).body.session_id).toMatch(/./)
+    expect((await redeem({ handoff: message.handoff, login_id: "unknown" })).status).toBe(410)
+  })
+
+  it("says no where the person does, and knows only its own logins and deliveries", async () => {
+    const device = fakeDevice()
+    const { login_id, authorize_url } = (await begin(device, "poll")).body
+    expect(device.backend.finishLogin(authorize_url, "access_denied").message).toEqual({
+      type: "pkce",
+      error: "access_denied",
+      state: "the state",
+      iss: "https://api.example.com/auth",
+    })
+    expect((await post(device, "/poll", { login_id, ...proof })).status).toBe(400)
+    expect(() => device.backend.finishLogin("https://api.example.com/auth/login/x")).toThrow(
+      "no hosted login",
+    )
+    expect((await begin(device, "redirect")).status).toBe(400)
+    device.backend.settings.hosted = ["redirect"]
+    expect((await begin(device, "poll")).status).toBe(400)
+  })
 })
 
 it("the backend answers the global fetch through msw, by the rules of the wire", async () => {
