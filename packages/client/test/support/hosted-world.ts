@@ -76,7 +76,8 @@ export async function denialOf(
   form?: Record<string, string>,
 ) {
   const leaving = await browser.visit(url, form)
-  const provider = new URL(leaving.headers.get("location") ?? "")
+  const [, next = ""] = /http-equiv="refresh" content="0;url=([^"]+)"/.exec(await leaving.text()) ?? []
+  const provider = new URL(leaving.headers.get("location") ?? next.replaceAll("&amp;", "&"))
   const callback = `${url.split("/login/")[0]}/callback`
   const state = provider.searchParams.get("state") ?? (await pushedState(provider))
   return `${callback}?${new URLSearchParams({ error: "access_denied", state, iss: provider.origin })}`

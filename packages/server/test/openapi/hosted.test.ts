@@ -88,7 +88,7 @@ it.each([{}, { redirect_uri: SITE }])("a web view, whose page posts a message: %
   expect(page.html).toContain("&quot;handoff&quot;:")
 })
 
-it("poll: 202 before, 303 for the click, and then the session", async () => {
+it("poll: 202 before, a page for the click, and then the session", async () => {
   const login = await hosted.start({ delivery: "poll" })
   const body = { login_id: login.login_id, code_verifier: login.verifier }
   expect((await hosted.post("/poll", body)).status).toBe(202)

@@ -30,7 +30,10 @@ async function logIn(auth: PkceServer, checker: Checker, path: string): Promise<
   const leaving = confirm
     ? await checker.ask(auth, { path, raw: `confirm=${confirm}`, headers: form })
     : first
-  const answer = await fetch(String(leaving.headers.Location), { redirect: "manual" })
+  // The page that the click is answered with goes on by itself.
+  const [, next = ""] = /http-equiv="refresh" content="0;url=([^"]+)"/.exec(leaving.body) ?? []
+  const target = leaving.headers.Location ?? next.replaceAll("&amp;", "&")
+  const answer = await fetch(target, { redirect: "manual" })
   const query = new URL(answer.headers.get("location") ?? "").search.slice(1)
   const page = await checker.ask(auth, { method: "GET", path: "/callback", query, headers })
   expect(page.status).toBe(200)

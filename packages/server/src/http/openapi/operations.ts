@@ -118,7 +118,7 @@ export const hostedOperations: Readonly<Record<string, Operation>> = {
     summary: "The confirmation, from that page",
     parameter: { description: "login_id", pattern: IDENTIFIER },
     body: ["form", "ConfirmRequest"],
-    answers: { 303: "page" },
+    answers: { 200: "page" },
     errors: "pages",
   },
   "GET /callback": {
