@@ -14,7 +14,6 @@ export const APP = "com.example.app:/callback"
 export const PAGE = "https://app.example.com"
 
 export type HostedRoom = Awaited<ReturnType<typeof openHosted>>
-type Browser = ReturnType<HostedRoom["browser"]>
 export type Login = Awaited<ReturnType<HostedRoom["start"]>>
 
 /** A backend with every delivery, as the public sees it: at an https URL, before the fake provider. */
