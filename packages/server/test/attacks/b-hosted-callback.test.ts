@@ -83,7 +83,14 @@ describe("what the provider says", () => {
       const failed = `${withParameter(callback, "code", null)}&error=${encodeURIComponent(error)}`
       const page = await browser.visit(failed)
       expect(backOf(page)).toEqual({ error: told, state: login.state, iss: MOUNT })
-      expect(room.events).toContainEqual(expect.objectContaining({ type: "auth.hosted.failed", reason }))
+      const failure = room.events.find(({ type }) => type === "auth.hosted.failed")
+      expect(failure).toMatchObject({
+        provider: "default",
+        reason,
+        error_id: expect.stringMatching(/^\w{16}$/),
+      })
+      // A person reads the id of the event on the page.
+      expect(page.body).toContain(`>${(failure as { error_id: string }).error_id}</code>`)
       expect(page.body).not.toContain("alert")
       for (const url of [failed, callback]) {
         const again = await browser.visit(url)
@@ -209,5 +216,29 @@ describe("I10: a logout at the provider between callback and redemption", () => 
     expect(parsed(await room.post("/redeem", request)).session_token).toBeUndefined()
     const page = await room.store.scan(null, 100)
     expect(page.rows).toEqual([])
+  })
+})
+
+describe("a provider that was taken out of the configuration", () => {
+  it("ends the logins that were started with it, on every leg", async () => {
+    const browser = room.browser()
+    const [login, polled] = [await room.start(), await room.start({ delivery: "poll" })]
+    const callback = await browser.logIn(login)
+    const token = String(tokenOf(await browser.visit(polled.authorize_url)))
+    const { issuer, clientId, clientSecret, redirectUris, ...options } = room.options
+    const other = createPkceServer({
+      ...options,
+      providers: { other: { issuer, clientId, clientSecret, redirectUris } as never },
+    })
+    const on = { on: other }
+    const answers = [
+      await browser.visit(callback, on),
+      await browser.visit(login.authorize_url, on),
+      await browser.visit(polled.authorize_url, on),
+      await browser.click(polled.authorize_url, token, other),
+    ]
+    expect(answers.map(({ status }) => status)).toEqual([410, 410, 410, 410])
+    await other.close()
+    expect(handoffOf(await browser.visit(callback))).toHaveLength(43)
   })
 })

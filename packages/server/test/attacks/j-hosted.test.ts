@@ -178,6 +178,23 @@ describe("J2, J3: messages", () => {
   })
 })
 
+describe("what the app asks of the provider", () => {
+  it("is a user and a language, where it names them, and nothing else", async () => {
+    const asked = async (request: object) => {
+      const { headers } = await room.browser().visit((await room.start(request)).authorize_url)
+      const query = new URL(String(headers.Location)).searchParams
+      return [query.get("login_hint"), query.get("ui_locales"), query.has("ui_locales")]
+    }
+    expect(await asked({ login_hint: "ada@example.com", ui_locales: "de en" })).toEqual([
+      "ada@example.com",
+      "de en",
+      true,
+    ])
+    expect(await asked({})).toEqual([null, null, false])
+    expect(verdict(await start({ redirect_uri: APP, prompt: "none" }))).toEqual([400, "invalid_request"])
+  })
+})
+
 describe("deliveries that are not offered", () => {
   it("poll is off unless it is said, and then its routes know no such login", async () => {
     await room.close()

@@ -22,8 +22,8 @@ const opens = async (verifier: string, challenge: string): Promise<boolean> =>
 
 /** Turns what came back from the provider into a session, for who started the login and for nobody else. */
 export function createHostedRedeem(rooms: Rooms, records: LoginRecords, secrets: HostedSecrets) {
-  const { store, emit } = rooms
-  const { open, repeat } = createSessionOpener(rooms)
+  const { emit } = rooms
+  const { open } = createSessionOpener(rooms)
 
   function tell(error: unknown, found: Found<ReturnedLogin> | null): void {
     if (!(error instanceof PkceError) || error.code !== "login_failed") return
@@ -63,8 +63,7 @@ export function createHostedRedeem(rooms: Rooms, records: LoginRecords, secrets:
       const { sid, kid, provider, identity, device, deadline } = login
       const opening = { sid, kid, code: handoff, codeVerifier, challenge }
       const whole = { ...opening, bound: bind !== undefined, cookies: caller.cookies }
-      const { row, now } = await store.find(sid)
-      if (row) return repeat(whole, row, now)
+      // Where this very request has written the row before, it finds that and repeats the answer.
       const granted = await open({ ...whole, provider, identity, device, deadline })
       // Somebody else came with the handoff while the row was being written, and found nothing to end.
       if ((await records.returned.find(loginId))?.login.burned) {
