@@ -22,6 +22,8 @@ it.each([
   ["__host-pkce-a=1", undefined],
   ["pkce-a=1", undefined],
   ["__Host-pkce-a", undefined],
+  ["__Host-pkce-ax", undefined],
+  ["=; __Host-pkce-a=1", "1"],
   ["__Host-pkce-ab=1", undefined],
   ["__Host-pkce-a=1; __Host-pkce-a=1", undefined],
   ["__Host-pkce-a=1; __Host-pkce-a=2; __Host-pkce-a=1", undefined],

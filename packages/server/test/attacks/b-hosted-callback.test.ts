@@ -139,6 +139,18 @@ describe("the code", () => {
     await twin.close()
   })
 
+  it("is waited for: no reload shows a handoff that may yet come to nothing", async () => {
+    room.idp.faults.token = { delay: 100, status: 400, json: () => ({ error: "invalid_grant" }) }
+    const browser = room.browser()
+    const callback = await browser.logIn(await room.start())
+    const pages = await Promise.all([
+      browser.visit(callback),
+      browser.visit(callback),
+      browser.visit(callback),
+    ])
+    expect(pages.map(backOf)).toMatchObject(Array(3).fill({ error: "server_error" }))
+  })
+
   it("is waited for by a reload also where the process's clock is ahead of the store's", async () => {
     room.jump(-120)
     const browser = room.browser()

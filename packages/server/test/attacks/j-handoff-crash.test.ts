@@ -12,7 +12,7 @@ import {
   redemption,
   verdict,
 } from "../support/hosted-room.js"
-import { parsed, random, withoutPush } from "../support/server.js"
+import { parsed, random, s256, withoutPush } from "../support/server.js"
 
 let room: HostedRoom
 beforeEach(async () => {
@@ -57,6 +57,37 @@ describe("J4: a store that does not do what was asked", () => {
     })
     expect(verdict(await room.post("/redeem", request))).toEqual([410, "login_expired"])
     change({ peek })
+    expect(await sessions()).toBe(0)
+  })
+
+  it("J4: a replay while the row is being written ends the session that it could not find", async () => {
+    const request = await ready()
+    const { create } = room.store
+    change({
+      async create(session) {
+        change({ create })
+        expect((await room.post("/redeem", { ...request, session_challenge: s256(random()) })).status).toBe(
+          400,
+        )
+        return create(session)
+      },
+    })
+    expect(verdict(await room.post("/redeem", request))).toEqual([400, "login_failed"])
+    expect(await sessions()).toBe(0)
+    expect(room.events).toContainEqual(expect.objectContaining({ reason: "handoff_burned" }))
+  })
+
+  it("J4: a process that wakes after the handoff's time writes no session", async () => {
+    const request = await ready()
+    const { create } = room.store
+    change({
+      async create(session) {
+        room.jump(700)
+        return create(session)
+      },
+    })
+    expect(verdict(await room.post("/redeem", request))).toEqual([409, "exchange_interrupted"])
+    room.jump(-700)
     expect(await sessions()).toBe(0)
   })
 

@@ -121,6 +121,24 @@ describe("J4: a handoff is for its bearer alone, once", () => {
     expect(await sessions()).toBe(0)
   })
 
+  it("the session shows the device that started the login, and where it was", async () => {
+    const asked = { delivery: "poll", device: { name: "Television", platform: "tv" } } as const
+    const login = { ...(await room.start(asked)), line: random() }
+    await room.browser().finish(login)
+    const { user_info } = grantOf(
+      await room.post("/poll", polling(login, login.line), { address: "192.0.2.9" }),
+    )
+    const [session] = await room.auth.sessions.list(String(user_info?.sub))
+    expect(session?.device).toEqual({ name: "Television", platform: "tv" })
+    const body = {
+      delivery: "poll",
+      state: random(),
+      code_challenge: s256(random()),
+      device: { ip: "1.2.3.4" },
+    }
+    expect(verdict(await room.post("/start", body))).toEqual([400, "invalid_request"])
+  })
+
   it("J4: it lives ten minutes after the callback, and a session without a line is one token", async () => {
     const { login, handoff } = await returned()
     room.jump(599)
