@@ -1,5 +1,6 @@
 import { expect, it } from "vitest"
-import { createCookies } from "./cookies.js"
+import type { Config } from "../config/config.js"
+import { createCookies, sessionCookies } from "./cookies.js"
 import type { HttpRequest } from "./message.js"
 
 const request = (cookie?: string): HttpRequest => ({
@@ -48,4 +49,14 @@ it("J6: over plain http there is no prefix and no Secure, and the prefixed name 
   expect([cookies.get("a"), cookies.get("b")]).toEqual(["1", undefined])
   cookies.set("a", "x", 60)
   expect(cookies.headers()).toEqual({ "Set-Cookie": "pkce-a=x; Path=/; HttpOnly; SameSite=Lax; Max-Age=60" })
+})
+
+it("C12: for a page that may not use them, every way to read or set one is shut, and only a logout deletes", () => {
+  const config = { url: "https://api.example.com/auth", allowedOrigins: [] } as unknown as Config
+  const cookies = sessionCookies(request("__Host-pkce-a=1"), config)
+  for (const use of [() => cookies.check(), () => cookies.get("a"), () => cookies.set("a", "x", 60)])
+    expect(use).toThrow(expect.objectContaining({ code: "origin_not_allowed" }))
+  expect(cookies.headers()).toEqual({})
+  cookies.drop("a")
+  expect(cookies.headers()["Set-Cookie"]).toContain("Max-Age=0")
 })

@@ -155,7 +155,8 @@ describe("B11: poll, where a stranger may have started the login", () => {
       headers: { "content-type": "application/x-www-form-urlencoded" },
       raw: `confirm=${own}&confirm=${token}`,
     })
-    for (const { status, headers } of [crossSite, foreign, without, twice])
+    const nothing = await room.browser().click(login.authorize_url, "null")
+    for (const { status, headers } of [crossSite, foreign, without, twice, nothing])
       expect([status, headers.Location]).toEqual([400, undefined])
     const other = await room.start({ delivery: "poll" })
     await victim.visit(other.authorize_url)

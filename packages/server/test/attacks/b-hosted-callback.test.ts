@@ -202,6 +202,23 @@ describe("the code", () => {
     expect((await room.post("/redeem", redemption(login, handoff, random()))).status).toBe(200)
   })
 
+  it("is kept through an outage of the provider's keys, and through one of our own", async () => {
+    room.idp.faults.jwks = { status: 503 }
+    const browser = room.browser()
+    const callback = await browser.logIn(await room.start())
+    expect([(await browser.visit(callback)).status, room.idp.calls.token]).toEqual([503, 0])
+    const { claim } = room.store
+    Object.assign(room.options.store ?? {}, { claim: () => Promise.reject(new TypeError("CANARY")) })
+    const page = await browser.visit(callback)
+    expect([page.status, targetOf(page), page.body.includes("CANARY")]).toEqual([503, null, false])
+    Object.assign(room.options.store ?? {}, { claim })
+    room.idp.faults = {}
+    // Another process, since this one leaves the provider alone for a second.
+    const twin = createPkceServer(room.options)
+    expect(handoffOf(await browser.visit(callback, { on: twin }))).toHaveLength(43)
+    await twin.close()
+  })
+
   it("is spent by an outage in the middle of its redemption, and the app is told", async () => {
     room.idp.faults.token = { hangUp: "after" }
     const browser = room.browser()

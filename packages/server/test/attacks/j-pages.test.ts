@@ -118,3 +118,21 @@ describe("J5, J6, J8: pages, flow cookies, redirects", () => {
     expect(Object.keys(backOf(shown.return))).toEqual(["handoff", "state", "iss"])
   })
 })
+
+describe("whose page it is", () => {
+  it("names the app, the device and the provider, in the words and the language that were asked for", async () => {
+    await room.close()
+    const strings = {
+      de: { confirmText: "{app} auf {device} mit {provider}", leavingTitle: "Zu {provider}" },
+    }
+    room = await openHosted({ hosted: { poll: true, name: "Example", strings } })
+    const { host } = new URL(room.idp.origin)
+    const polled = await room.start({ delivery: "poll", device: { model: "TV 9" }, ui_locales: "de" })
+    const plain = (html: string) => html.replace(/<[^>]+>/g, "")
+    const page = await room.browser().visit(polled.authorize_url)
+    expect(plain(page.body)).toContain(`Example auf TV 9 mit ${host}`)
+    const headers = { "accept-language": "de-AT, en" }
+    const leaving = await room.browser().visit((await room.start()).authorize_url, { headers })
+    expect(plain(leaving.body)).toContain(`Zu ${host}`)
+  })
+})
