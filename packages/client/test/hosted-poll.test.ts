@@ -275,6 +275,23 @@ describe("polling on virtual time", () => {
     expect(later.backend.requests).toEqual([])
   })
 
+  it("after a restart one that comes to nothing is told by an event, and restore() has not waited", async () => {
+    const { device, start, asked, told, logins } = tv()
+    // The process dies with its record written.
+    device.storage.at(1, "dies after")
+    start()
+      .login()
+      .catch(() => {})
+    await expect.poll(logins).toHaveLength(1)
+    const app = start()
+    expect(await app.restore()).toEqual({ session: null, login: undefined })
+    await expect.poll(asked, { interval: 1 }).toBeGreaterThan(0)
+    const { login_id } = device.backend.to("POST /poll")[0]?.body ?? {}
+    device.backend.finishLogin(`https://api.example.com/auth/login/${login_id}`, "access_denied")
+    await expect.poll(() => told).toEqual(["login_failed"])
+    expect(logins()).toEqual([])
+  })
+
   it("several at once: each has its code, the newest session stays, and a sixth lets the first go", async () => {
     const { start, shown, backend, logins } = tv()
     const app = start()
@@ -340,6 +357,15 @@ describe("polling on virtual time", () => {
     await expect.poll(() => device.visited).toHaveLength(1)
     device.backend.finishLogin(device.visited[0] ?? "")
     expect(await login).toMatchObject({ status: "signed_in" })
+
+    // Somebody has to be told.
+    const neither = fakeDevice({
+      providers: [provider],
+      flow: hosted({ delivery: "poll", openBrowser: false }),
+    })
+    neither.answer = () => new Promise(() => {})
+    void codeOf(neither.start().login())
+    await expect.poll(() => neither.visited).toHaveLength(1)
 
     const broken = tv()
     const platform = broken.device.platform()

@@ -21,7 +21,7 @@ export type PkceClientEvent =
   | { type: "refreshed"; session: ClientSession }
   /** The backend refuses to refresh for a reason that is no reason to log out; tried again at the next start. */
   | { type: "stalled"; session: ClientSession; error: PkceError }
-  /** A login failed whose callback came by a link while no `login()` waited for it. */
+  /** A login failed that no `login()` waited for: its callback came by a link, or `restore()` went on polling for it. */
   | { type: "login_failed"; session: ClientSession | null; error: PkceError }
   /** The device no longer has, or can no longer open, what was stored: the user must log in again. */
   | { type: "storage_lost"; session: null; reason: LossReason }
