@@ -58,6 +58,19 @@ it("poll: the page shows the app's code, a click leads to the provider, and the 
   await expectNoSecretInUrls(room, page)
 })
 
+it("redirect in a popup: the popup hands its callback to the page, which redeems it", async () => {
+  const page = await openTab(room, { server: server(), flow: "redirect", popup: true })
+  const waiting = page.waitForEvent("popup")
+  await beginLogin(page)
+  const popup = await waiting
+  const closed = popup.waitForEvent("close")
+  await enterName(popup, "Annie Easley")
+  await closed
+  expect(await loginOf(page)).toBe("signed_in")
+  expect(await client(page, ({ auth }) => auth.session?.user?.name)).toBe("Annie Easley")
+  await expectNoSecretInUrls(room, page)
+})
+
 it("messageWindow: a popup posts to the page that opened it, and closes; the page stays", async () => {
   const page = await openTab(room, { server: server(), flow: "window" })
   const waiting = page.waitForEvent("popup")
