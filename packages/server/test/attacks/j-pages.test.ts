@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest"
+import { ENGLISH } from "../../src/config/page-strings.js"
 import { backOf, type HostedRoom, handoffOf, MOUNT, openHosted, tokenOf } from "../support/hosted-room.js"
 import { random } from "../support/server.js"
 
@@ -134,5 +135,23 @@ describe("whose page it is", () => {
     const headers = { "accept-language": "de-AT, en" }
     const leaving = await room.browser().visit((await room.start()).authorize_url, { headers })
     expect(plain(leaving.body)).toContain(`Zu ${host}`)
+  })
+
+  it("says what is wrong: too late, an outage, or a refusal", async () => {
+    const browser = room.browser()
+    const [login, late] = [await room.start(), await room.start()]
+    const callback = await browser.logIn(login)
+    const refused = await room.browser().visit(callback)
+    const expired = await browser.visit(late.authorize_url.slice(0, -1))
+    Object.assign(room.options.store ?? {}, { peek: () => Promise.reject(new Error("gone")) })
+    const outage = await browser.visit(callback)
+    const texts = [refused, expired, outage].map(({ body }) => /<h1>.*<\/h1>\n<p>(.*)<\/p>/.exec(body)?.[1])
+    const { failedText, expiredText, unavailableText } = ENGLISH
+    const plain = texts.map((text) => text?.replace(/<[^>]+>/g, ""))
+    expect(plain).toEqual(
+      [failedText, expiredText, unavailableText].map((text) =>
+        text.replace("{app}", "Example").replaceAll("'", "&#39;"),
+      ),
+    )
   })
 })
