@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, type MockInstance, vi } from "vitest"
 import { memoryStore } from "../../src/stores/memory.js"
-import { APP, type HostedRoom, openHosted, verdict } from "../support/hosted-room.js"
+import { APP, type HostedRoom, MOUNT, openHosted, verdict } from "../support/hosted-room.js"
 import { parsed, random, s256, withoutPush } from "../support/server.js"
 
 let room: HostedRoom
@@ -78,6 +78,14 @@ describe("A7: floods of started logins", () => {
     })
     const login = await room.start()
     expect(kept).toEqual([["login", login.login_id]])
+    expect(login).toMatchObject({
+      authorize_url: `${MOUNT}/login/${login.login_id}`,
+      expires_in: 600,
+      poll_interval: 2,
+    })
+    expect(room.events).toContainEqual(
+      expect.objectContaining({ type: "auth.hosted.started", provider: "default", delivery: "redirect" }),
+    )
     expect(times).toEqual([600])
     expect(await room.store.peek("login", login.login_id)).not.toBeNull()
     room.jump(600)

@@ -198,6 +198,16 @@ describe("J4: a poll proves itself by the verifier", () => {
     expect([told("handoff_replay"), await sessions()]).toEqual([1, 0])
   })
 
+  it("J4: guesses at a poll are 429 from where they come, and the app goes on", async () => {
+    await room.close()
+    room = await openHosted({ rateLimit: { perMinute: 10, burst: 3 } })
+    const login = await room.start({ delivery: "poll" })
+    const guess = () =>
+      room.post("/poll", { ...polling(login, random()), code_verifier: random() }, { address: "192.0.2.7" })
+    for (const status of [400, 400, 400, 429]) expect((await guess()).status).toBe(status)
+    expect((await room.post("/poll", polling(login, random()), { address: "192.0.2.8" })).status).toBe(202)
+  })
+
   it("J4: an unknown or expired login is 410", async () => {
     const login = await room.start({ delivery: "poll" })
     expect((await room.post("/poll", polling(login, random()))).status).toBe(202)
