@@ -49,6 +49,12 @@ describe("what the app asks for", () => {
     expect(backend.to("GET /config")).toEqual([])
   })
 
+  it("delivery: redirect is what there is without it", async () => {
+    const device = fakeDevice({ providers: [provider], flow: hosted({ delivery: "redirect" }) })
+    expect(await device.start().login()).toMatchObject({ status: "signed_in" })
+    expect(device.backend.to("POST /start")[0]?.body).toMatchObject({ delivery: "redirect" })
+  })
+
   it.each([{ prompt: "login" }, { params: { acr_values: "high" } }])(
     "A5: refuses %j, which the backend would not pass on, before anything is sent",
     async (options) => {

@@ -306,6 +306,45 @@ describe("polling on virtual time", () => {
     await expect.poll(() => [...backend.rows.values()].filter(({ revoked }) => !revoked)).toHaveLength(1)
   })
 
+  it("one of two is given up: it stops asking, and the other goes on", async () => {
+    const { start, shown, backend } = tv()
+    const app = start()
+    const controller = new AbortController()
+    const given = app.login({ signal: controller.signal })
+    await expect.poll(() => shown, { interval: 1 }).toHaveLength(1)
+    const kept = app.login()
+    await expect.poll(() => shown, { interval: 1 }).toHaveLength(2)
+    controller.abort()
+    expect(await given).toEqual({ status: "cancelled" })
+    const idOf = ({ url }: UserCode) => url.split("/login/")[1]
+    const [first, second] = shown.map(idOf)
+    const of = (id: string | undefined) =>
+      backend.to("POST /poll").filter(({ body }) => body.login_id === id).length
+    const before = [of(first), of(second)]
+    await expect.poll(() => of(second)).toBeGreaterThan((before[1] ?? 0) + 5)
+    expect(of(first)).toBeLessThanOrEqual((before[0] ?? 0) + 2)
+    backend.finishLogin(shown[1]?.url ?? "")
+    expect(await kept).toMatchObject({ status: "signed_in" })
+  })
+
+  it("another tab is signed in while this one hears pending: this one asks once more, and is too", async () => {
+    const { start, shown, backend } = tv()
+    const other = start()
+    let isHeld = false
+    const one = start(async (input, init) => {
+      const reply = await backend.http(input, init)
+      if (isHeld || !/poll$/.test(`${input}`)) return reply
+      isHeld = true
+      backend.finishLogin(shown[0]?.url ?? "")
+      await other.restore()
+      await expect.poll(() => other.session, { interval: 1 }).not.toBeNull()
+      return reply
+    })
+    expect(await one.login()).toMatchObject({ status: "signed_in" })
+    expect(one.session?.id).toBe(other.session?.id)
+    expect(backend.rows.size).toBe(1)
+  })
+
   it("two tabs ask for one login: whoever is second has the same session", async () => {
     const { start, shown, backend, told } = tv()
     const one = start()
