@@ -227,6 +227,26 @@ describe("polling on virtual time", () => {
     expect(app.session).toBeNull()
   })
 
+  it("a storage that fails does not keep a person from giving up", async () => {
+    const { start, device, asked } = tv()
+    const controller = new AbortController()
+    const login = start().login({ signal: controller.signal })
+    await expect.poll(asked, { interval: 1 }).toBeGreaterThan(0)
+    device.storage.failing = true
+    controller.abort()
+    expect(await login).toEqual({ status: "cancelled" })
+  })
+
+  it("what the app's own show throws is the app's to see", async () => {
+    const mistake = new Error("no such element")
+    const show = () => {
+      throw mistake
+    }
+    const device = fakeDevice({ providers: [provider], flow: hosted({ delivery: "poll", show }) })
+    await expect(device.start().login()).rejects.toBe(mistake)
+    expect(device.backend.to("POST /poll")).toEqual([])
+  })
+
   it("a logout while it waits ends it: callback_used, and nobody asks any more", async () => {
     const { start, asked, logins } = tv()
     const app = start()
