@@ -28,7 +28,7 @@ export interface WebViewLike {
   open(url: string, guard: WebViewGuard): () => void
 }
 
-/** What a message stands for, as the URL that a redirect would have brought; `""` for what is none of ours. */
+/** What a message stands for, as the URL that a redirect would have brought; `""`, which no login expects, for what is none of ours. */
 function callbackOf(data: unknown): string {
   let message = data
   try {
@@ -63,7 +63,7 @@ function run(open: (url: string, take: (data: unknown) => void, end: End) => () 
           url,
           (data) => {
             const callback = callbackOf(data)
-            if (callback && expects(callback)) end({ type: "callback", url: callback })
+            if (expects(callback)) end({ type: "callback", url: callback })
           },
           { cancel: () => end({ type: "cancelled" }), fail: (error) => finish(() => reject(error)) },
         )
