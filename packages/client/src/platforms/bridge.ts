@@ -28,7 +28,7 @@ export interface WebViewLike {
   open(url: string, guard: WebViewGuard): () => void
 }
 
-/** What a message stands for, as the URL that a redirect would have brought; `""`, which no login expects, for what is none of ours. */
+/** What a message stands for, as the URL that a redirect would have brought; for what is none of ours one that no login expects. */
 function callbackOf(data: unknown): string {
   let message = data
   try {
