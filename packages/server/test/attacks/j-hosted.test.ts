@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest"
+import { createPkceServer } from "../../src/server.js"
 import {
   APP,
   type HostedRoom,
@@ -205,5 +206,27 @@ describe("deliveries that are not offered", () => {
       "redirect_uri_not_allowed",
     ])
     expect((await start({ redirect_uri: APP })).status).toBe(200)
+  })
+
+  it("a backend without hosted login has neither its routes nor its functions", async () => {
+    const { hosted: _, ...options } = room.options
+    const without = createPkceServer(options)
+    for (const path of ["/start", "/redeem", "/poll"])
+      expect(verdict(await room.post(path, {}, { on: without }))).toEqual([404, "not_found"])
+    for (const work of [without.start, without.redeem, without.poll])
+      await expect(work({} as never)).rejects.toMatchObject({ code: "not_found" })
+    await without.close()
+  })
+
+  it("C13: an address that guesses too much starts no login either", async () => {
+    await room.close()
+    room = await openHosted({ rateLimit: { perMinute: 6, burst: 1 } })
+    const address = "192.0.2.7"
+    const login = await room.start({ delivery: "poll" })
+    const guess = { login_id: login.login_id, code_verifier: random() }
+    expect((await room.post("/poll", guess, { address })).status).toBe(400)
+    const body = { delivery: "poll", state: random(), code_challenge: s256(random()) }
+    expect((await room.post("/start", body, { address })).status).toBe(429)
+    expect((await room.post("/start", body, { address: "192.0.2.8" })).status).toBe(200)
   })
 })
