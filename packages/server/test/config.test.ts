@@ -142,6 +142,7 @@ describe("faults", () => {
     ["the null origin", { allowedOrigins: ["null"] }, "allowedOrigins[0]"],
     ["an origin with a path", { allowedOrigins: ["https://a.example/"] }, "allowedOrigins[0]"],
     ["an origin with a default port", { allowedOrigins: ["https://a.example:443"] }, "allowedOrigins[0]"],
+    ["an origin that is two", { allowedOrigins: ["capacitor://a;b"] }, "allowedOrigins[0]"],
     ["an asymmetric algorithm without a url", { session: { algorithm: "EdDSA" } }, "url"],
     [
       "ES256 without a key",

@@ -70,7 +70,7 @@ export function checkRedirectUri(option: string, value: string, report: Report):
 
 /** C11: origins are compared whole, so one that a browser would never send is a mistake. */
 export function checkOrigin(option: string, value: string, report: Report): void {
-  const written = /^[a-z][a-z0-9+.-]*:\/\/[^/?#@\s]+$/.test(value)
+  const written = /^[a-z][a-z0-9+.-]*:\/\/[^/?#@\s;,'"]+$/.test(value)
   const origin = parse(value)?.origin
   if (value === "null" || value.includes("*"))
     report.fault(option, "would admit any page", "List every origin whole.")
