@@ -1,3 +1,4 @@
+import { availableParallelism } from "node:os"
 import { fileURLToPath } from "node:url"
 import { defineConfig } from "vitest/config"
 
@@ -14,6 +15,8 @@ const apps = ["examples/{expo-app,native-apps}/test/**/*.test.ts"]
 
 export default defineConfig({
   test: {
+    // The default leaves one core free, and so has one worker on two; much of the time is waited, not worked.
+    maxWorkers: Math.max(2, availableParallelism() - 1),
     reporters: ["default", here("scripts/summary-reporter.mjs")],
     projects: [
       {
