@@ -7,6 +7,7 @@ export {
   TERMINAL_CODES,
 } from "./errors.js"
 export { CHALLENGE, IDENTIFIER, isChallenge, isIdentifier, isVerifier, VERIFIER } from "./grammar.js"
+export { formatUserCode, userCodeText } from "./user-code.js"
 export {
   type ConfigAnswer,
   type ConfigProvider,

@@ -36,7 +36,7 @@ export interface HostedOptions {
 const FASTEST = 1000
 const SLOWEST = 10_000
 const LIFETIME = 600_000
-/** A7: logins that may wait at once. */
+/** A7: logins that may wait at once, as in transactions.ts. Exported from there it would cost every app some bytes. */
 const MOST = 5
 
 /**

@@ -1,4 +1,4 @@
-import { toBase64url } from "@pkce/protocol"
+import { formatUserCode, toBase64url, userCodeText } from "@pkce/protocol"
 import { equal, hmac, sha256 } from "#crypto"
 import { lengthPrefixed } from "../vault/fields.js"
 import type { KeyRing } from "../vault/types.js"
@@ -53,18 +53,6 @@ export const sameText = (a: string, b: string): boolean => {
   return equal(utf8.encode(a), utf8.encode(b))
 }
 
-const CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
-
-/**
- * The short code of the poll delivery, which page and app both show (RFC 8628 section 3.3.1): 40 bits of the login and of the
- * challenge that only its starter could choose.
- */
-export async function userCode(loginId: string, challenge: string): Promise<string> {
-  const hash = await sha256(new TextEncoder().encode(`pkce-code.${loginId}.${challenge}`))
-  const bits = [...hash.subarray(0, 5)].map((byte) => byte.toString(2).padStart(8, "0")).join("")
-  const letters = Array.from(
-    { length: 8 },
-    (_, at) => CROCKFORD[Number.parseInt(bits.slice(at * 5, at * 5 + 5), 2)],
-  )
-  return `${letters.slice(0, 4).join("")}-${letters.slice(4).join("")}`
-}
+/** The code that the page of the poll delivery shows, and the app too. */
+export const userCode = async (loginId: string, challenge: string): Promise<string> =>
+  formatUserCode(await sha256(new TextEncoder().encode(userCodeText(loginId, challenge))))
