@@ -39,6 +39,34 @@ it("a storage that is locked is told from one that fails, and neither from an em
   expect((await device.start().restore()).session).not.toBeNull()
 })
 
+describe("virtual time", () => {
+  it("waits cost nothing and end in their order, however many there are", async () => {
+    const clock = fakeClock()
+    const start = clock.monotonic()
+    const ended: string[] = []
+    await Promise.all([
+      new Promise<void>((resolve) => clock.after(30_000, () => resolve(void ended.push("long")))),
+      new Promise<void>((resolve) => clock.after(10_000, () => resolve(void ended.push("short")))),
+    ])
+    expect(ended).toEqual(["short", "long"])
+    expect(clock.monotonic() - start).toBe(30_000)
+  })
+
+  it("a limit of minutes is reached by `advance` alone, and in time", async () => {
+    const clock = fakeClock()
+    const start = clock.monotonic()
+    let reachedAt = 0
+    clock.after(600_000, () => {
+      reachedAt = clock.monotonic() - start
+    })
+    await new Promise<void>((resolve) => clock.after(60_000, resolve))
+    clock.advance(539_999)
+    expect(reachedAt).toBe(0)
+    clock.advance(100_000)
+    expect([reachedAt, clock.monotonic() - start]).toEqual([600_000, 699_999])
+  })
+})
+
 it("waking up renews what is due", async () => {
   const device = fakeDevice()
   await device.start().login()
