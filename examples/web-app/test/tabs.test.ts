@@ -96,8 +96,54 @@ const ENDS: Record<string, (page: Page) => Promise<unknown>> = {
 
 const moves = () => app.events.filter((event) => event.type === "session.refreshed" && !event.repeat).length
 
+/** Tabs that wait for their turn. */
+const waitingFor = async (page: Page) =>
+  page.evaluate(async () => (await navigator.locks.query()).pending?.length ?? 0)
+
 describe("R6 P8 two real tabs", () => {
-  it("refresh at the same moment: one step of the line, and both have the same session", async () => {
+  it("refresh at the same moment: by Web Locks one of them asks, and the other has its answer", async () => {
+    const first = await signedIn("Alan Turing")
+    const second = await open()
+    await passHours(first, 1)
+    asked.refresh.splice(0)
+    let go = () => {}
+    const held = new Promise<void>((resolve) => {
+      meanwhile = async (route) => {
+        resolve()
+        await new Promise<void>((on) => {
+          go = on
+        })
+        await route.continue()
+      }
+    })
+    const one = token(first)
+    await held
+    const other = token(second)
+    await expect.poll(() => waitingFor(second), SOON).toBe(1)
+    go()
+    expect(await one).toMatch(/^ey/)
+    expect(await other).toBe(await one)
+    expect(asked.refresh.length).toBe(1)
+    expect(moves()).toBe(1)
+  })
+
+  it("one of them is put to sleep in its turn: the other waits a few seconds, and sends the same", async () => {
+    const first = await signedIn("Emmy Noether")
+    const second = await open()
+    await passHours(first, 1)
+    asked.refresh.splice(0)
+    const sleeping = new Promise<void>((resolve) => {
+      meanwhile = async () => resolve()
+    })
+    void token(first).catch(() => {})
+    await sleeping
+    expect(await token(second)).toMatch(/^ey/)
+    expect(asked.refresh.length).toBe(2)
+    expect(new Set(asked.refresh).size).toBe(1)
+  })
+
+  it("refresh at the same moment where there are no Web Locks: one step of the line for both", async () => {
+    await context.addInitScript("Object.defineProperty(Navigator.prototype, 'locks', { value: undefined })")
     const first = await signedIn("Ada Lovelace")
     const id = await sessionId(first)
     const second = await open()
@@ -124,6 +170,27 @@ describe("R6 P8 two real tabs", () => {
     expect([await sessionId(first), await sessionId(second)]).toEqual([id, id])
     for (const page of [first, second]) expect(await toldTo(page)).not.toContain("signed_out")
     expect(await sessionsOf(second)).toBe(1)
+  })
+})
+
+describe("what has become due meanwhile is renewed, before anybody asks for it", () => {
+  const comesBack: Record<string, (page: Page) => Promise<unknown>> = {
+    async "the network is back"() {
+      await context.setOffline(true)
+      await context.setOffline(false)
+    },
+    // Every page of a headless Chromium is in sight all the time.
+    "the page is seen again": (page) =>
+      page.evaluate(() => document.dispatchEvent(new Event("visibilitychange", { bubbles: true }))),
+  }
+
+  it.each(Object.keys(comesBack))("%s", async (what) => {
+    const page = await signedIn(`Mary Jackson, ${what}`)
+    await passHours(page, 1)
+    expect(asked.refresh.length).toBe(0)
+    await comesBack[what]?.(page)
+    await expect.poll(() => toldTo(page), SOON).toContain("refreshed")
+    expect(moves()).toBe(1)
   })
 })
 

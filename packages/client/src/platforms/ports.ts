@@ -83,6 +83,11 @@ export interface Platform {
   /** Called before any other work once that URL was seen to be a callback. */
   clearCallbackUrl?(): void
   changes?: ChangesPort
+  /**
+   * Waits for this copy's turn at the backend among those in other tabs; what it answers ends the turn. Rejects where there is
+   * none to be had within a few seconds: two that go at once only send the identical request twice.
+   */
+  lock?(): Promise<() => void>
   /** URLs that the system hands to the running app; which of them are callbacks is not judged here. Returns what ends it. */
   links?(listener: (url: string) => void): () => void
   /** The app came to the front, or the network came back. Returns what ends it. */

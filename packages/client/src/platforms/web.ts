@@ -42,6 +42,25 @@ function broadcastChanges(name: string): ChangesPort {
   }
 }
 
+/** Milliseconds for which a tab waits for another one, which may have been put to sleep in its turn. */
+const TURN = 3000
+
+/** Web Locks. */
+const turn = (name: string) =>
+  new Promise<() => void>((resolve, reject) => {
+    const held = () => new Promise<void>((end) => resolve(end))
+    navigator.locks.request(name, { signal: AbortSignal.timeout(TURN) }, held).catch(reject)
+  })
+
+/** The network is back, or the page is seen again. */
+function wakes(listener: () => void): () => void {
+  const events = ["online", "visibilitychange"]
+  for (const event of events) addEventListener(event, listener)
+  return () => {
+    for (const event of events) removeEventListener(event, listener)
+  }
+}
+
 /**
  * The browser as a platform: the session in IndexedDB (never localStorage), the other tabs by BroadcastChannel. Importing and
  * calling it on a server does nothing.
@@ -67,6 +86,10 @@ export function web({ popup, bind, name = "pkce" }: WebOptions = {}): Platform {
     // B10: the code does not stay in the history, nor does it become a referrer.
     clearCallbackUrl: () => history.replaceState(history.state, "", location.pathname),
     ...popup?.(`${name}:callback`, redirectBrowser),
-    ...(globalThis.location && { changes: broadcastChanges(`${name}:changes`) }),
+    ...(globalThis.location && {
+      changes: broadcastChanges(`${name}:changes`),
+      lock: () => turn(`${name}:turn`),
+      wakes,
+    }),
   }
 }

@@ -1,6 +1,7 @@
 import { isTerminal } from "@pkce/protocol"
 import { PkceError } from "../errors.js"
 import { createPkcePair } from "../pkce/pair.js"
+import type { Platform } from "../platforms/ports.js"
 import { pause } from "./clock.js"
 import type { ClientSession, Events } from "./events.js"
 import { readGrant } from "./grant.js"
@@ -18,6 +19,7 @@ const FRESH = 30
 const ROUNDS = 3
 
 export interface LineDeps extends Repeating {
+  platform: Platform
   record: RecordStore
   state: SessionState
   events: Events
@@ -116,7 +118,15 @@ export function createLine(deps: LineDeps): Line {
     throw new PkceError("network", "refresh")
   }
 
-  const advance = joined(run)
+  const advance = joined(async () => {
+    // No turn to be had is no hindrance: what two send at once is the same.
+    const end = await deps.platform.lock?.().catch(() => undefined)
+    try {
+      return await run()
+    } finally {
+      end?.()
+    }
+  })
 
   return {
     advance,

@@ -152,6 +152,7 @@ function onWeb(world: World): Ground {
     if (typeof arrived === "string") location.href = arrived
   }
   vi.stubGlobal("location", location)
+  vi.stubGlobal("addEventListener", () => {})
   vi.stubGlobal("indexedDB", memoryIndexedDb())
   vi.stubGlobal("history", {
     state: null,
