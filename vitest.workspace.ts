@@ -11,7 +11,7 @@ const source = {
 }
 
 /** The apps of phones and desktops have installations of their own. */
-const apps = ["examples/{expo-app,native-apps}/test/**/*.test.ts"]
+const apps = ["examples/{capacitor,electron,expo,react-native}-app/test/**/*.test.ts"]
 
 export default defineConfig({
   test: {
@@ -37,7 +37,7 @@ export default defineConfig({
           hookTimeout: 90_000,
         },
       },
-      // What `npm run apps` has installed and exported; `npm test` leaves it out.
+      // What `npm run apps` has installed and built; `npm test` leaves it out.
       { test: { name: "apps", include: apps, testTimeout: 120_000, hookTimeout: 90_000 } },
     ],
   },
