@@ -60,7 +60,7 @@ export interface Logins {
 
 /** A `login()` while its browser is open; `result` is there once the callback came in by `handleRedirect`. */
 interface Wait {
-  login: StoredLogin
+  expects(url: string): boolean
   run: BrowserRun
   result?: Promise<SignedIn>
 }
@@ -87,34 +87,17 @@ export function createLogins(deps: LoginDeps): Logins {
   const redeem = createExchange(deps)
   const waiting = new Set<Wait>()
   // Out of the address bar, this is the only copy: it stays until the storage took it.
-  let callback: string | null = null
+  let callback = ""
 
   const isCallback = (url: string) => redirectUris.some((uri) => looksLikeCallback(url, uri))
   const tell = (type: "callback_ignored" | "login_failed") => (error: PkceError) =>
     events.emit({ type, session: state.view(), error })
 
   function redirectUriOf(provider: string | undefined): string {
-    const [only, another] = redirectUris
-    const own =
-      typeof configured === "string" || (provider === undefined && !another)
-        ? only
-        : configured[provider ?? ""]
-    if (!own) throw new PkceError("redirect_uri_not_allowed", "start")
+    const isNamed = typeof configured === "object" && provider !== undefined
+    const [own, another] = isNamed ? [configured[provider]] : redirectUris
+    if (!own || another) throw new PkceError("redirect_uri_not_allowed", "start")
     return own
-  }
-
-  async function go(run: BrowserRun, { url, login }: Prepared, signal?: AbortSignal) {
-    await transactions.add(login)
-    // Aborted meanwhile: what is closed already must not be opened.
-    if (signal?.aborted) return { status: "cancelled" as const }
-    const wait: Wait = { login, run }
-    waiting.add(wait)
-    const outcome = await shown(() => run.open(url, (candidate) => isFor(login, candidate))).finally(() =>
-      waiting.delete(wait),
-    )
-    if (outcome.type === "callback") return finish(outcome.url)
-    // A cancelled login stays pending: on some systems the callback comes after the "cancel".
-    return wait.result ?? { status: outcome.type }
   }
 
   const finish = async (url: string) => redeem(await transactions.take(url))
@@ -125,51 +108,52 @@ export function createLogins(deps: LoginDeps): Logins {
     const result = finish(url)
     // A `login()` that waits for this callback has its answer.
     for (const wait of waiting) {
-      if (!isFor(wait.login, url)) continue
+      if (!wait.expects(url)) continue
       wait.result = result
       wait.run.close()
     }
-    try {
-      return await result
-    } catch (error) {
-      if (!(error instanceof PkceError && error.ignorable)) throw error
+    return result.catch((error: PkceError) => {
+      if (!error.ignorable) throw error
       tell("callback_ignored")(error)
       return null
-    }
+    })
   }
 
-  /** A callback that comes by a link: for the `login()` that waits for it, or a late success, which `state` reports. */
-  function takeLink(url: string): void {
-    if (isCallback(url)) handleRedirect(url).catch(tell("login_failed"))
-  }
   let listens = false
   function listen(): void {
-    if (!listens) platform.links?.(takeLink)
+    // A callback that comes by a link: for the `login()` that waits for it, or a late success, which `state` reports.
+    const take = (url: string) => {
+      if (isCallback(url)) handleRedirect(url).catch(tell("login_failed"))
+    }
+    if (!listens) platform.links?.(take)
     listens = true
   }
 
   async function restore(): Promise<Restored> {
     listen()
-    const found = platform.callbackUrl?.() ?? null
+    const found = platform.callbackUrl?.()
     const url = typeof found === "object" ? await found : found
     // B10: out of the address bar and the history before anything else is done.
-    if (url !== null && isCallback(url)) {
+    if (url && isCallback(url)) {
       platform.clearCallbackUrl?.()
       callback = url
     }
     // Another process, or a write that failed only after it was done, may have left more than this one knows.
     await state.load(true)
     try {
-      let login = callback === null ? null : await handleRedirect(callback)
-      callback = null
-      const unfinished = login ? undefined : await transactions.unfinished()
-      // What waits for a person is waited for behind the start of the app, and told by an event.
-      if (unfinished && flow.login) redeem(unfinished).catch(tell("login_failed"))
-      else if (unfinished) login = await redeem(unfinished)
-      return { session: state.view(), login: login ?? undefined }
+      let login = (callback && (await handleRedirect(callback))) || undefined
+      callback = ""
+      if (!login) {
+        const unfinished = await transactions.unfinished()
+        const result = unfinished && redeem(unfinished)
+        // What waits for a person is waited for behind the start of the app, and told by an event.
+        if (flow.login) result?.catch(tell("login_failed"))
+        else login = await result
+      }
+      return { session: state.view(), login }
     } catch (error) {
       if (!(error instanceof PkceError)) throw error
-      if (error.phase !== "storage") callback = null
+      if (error.phase !== "storage") callback = ""
       return { session: state.view(), login: { status: "failed", error } }
     }
   }
@@ -181,7 +165,9 @@ export function createLogins(deps: LoginDeps): Logins {
       const drawn = randomText(crypto)
 
       async function prepare(redirectUri: string): Promise<Prepared> {
-        const [pkce, step] = await Promise.all([createPkcePair(crypto), createPkcePair(crypto), state.load()])
+        const pkce = await createPkcePair(crypto)
+        const step = await createPkcePair(crypto)
+        await state.load()
         const { url, ...begun } = await flow.begin({
           options,
           provider,
@@ -207,7 +193,16 @@ export function createLogins(deps: LoginDeps): Logins {
       signal?.addEventListener("abort", () => run.close())
       try {
         if (signal?.aborted) return { status: "cancelled" }
-        return await go(run, await prepare(run.redirectUri), signal)
+        const { url, login } = await prepare(run.redirectUri)
+        await transactions.add(login)
+        // Aborted meanwhile: what is closed already must not be opened.
+        if (signal?.aborted) return { status: "cancelled" }
+        const wait: Wait = { expects: (candidate) => isFor(login, candidate), run }
+        waiting.add(wait)
+        const outcome = await shown(() => run.open(url, wait.expects)).finally(() => waiting.delete(wait))
+        if (outcome.type === "callback") return await finish(outcome.url)
+        // A cancelled login stays pending: on some systems the callback comes after the "cancel".
+        return wait.result ?? { status: outcome.type }
       } finally {
         run.close()
       }

@@ -1,5 +1,5 @@
 import { PkceError, type PkceErrorCode } from "../errors.js"
-import { type CallbackResult, parseCallback } from "../pkce/callback.js"
+import { type CallbackResult, readCallback } from "../pkce/callback.js"
 import type { ClockPort } from "../platforms/ports.js"
 import { type Age, ageSince } from "../session/clock.js"
 import { type ClientRecord, closeLogin, type RecordStore, type StoredLogin } from "../session/record.js"
@@ -10,17 +10,9 @@ const LIFETIME = 600_000
 
 const ignored = (code: PkceErrorCode) => new PkceError(code, "callback", { ignorable: true })
 
-function check(url: string, login: StoredLogin): CallbackResult | PkceError {
-  try {
-    return parseCallback(url, login)
-  } catch (error) {
-    return error as PkceError
-  }
-}
-
 /** Whether a URL is an answer to this login, good or bad. What is not cannot end it. */
 export function isFor(login: StoredLogin, url: string): boolean {
-  const result = check(url, login)
+  const result = readCallback(url, login)
   return !(result instanceof PkceError && result.ignorable)
 }
 
@@ -29,7 +21,7 @@ function unmatched({ logins, used }: ClientRecord, url: string) {
   // B3, B4: known and over, or never asked for.
   if (used.some((state) => url.includes(`state=${state}`))) return ignored("callback_used")
   const newest = logins[logins.length - 1]
-  return newest ? check(url, newest) : ignored("callback_unexpected")
+  return newest ? readCallback(url, newest) : ignored("callback_unexpected")
 }
 
 /** The logins in the record. */
@@ -66,19 +58,17 @@ export function createTransactions(record: RecordStore, clock: ClockPort): Trans
           outcome = unmatched(stored, url)
           return
         }
-        const result = isOver(login) ? new PkceError("flow_expired", "callback") : check(url, login)
-        const failed = result instanceof PkceError
-        outcome = failed ? result : login
-        const parameter = login.parameter ?? "code"
+        const { request, parameter = "code" } = login
+        const answer = isOver(login) ? new PkceError("flow_expired", "callback") : readCallback(url, login)
+        const failed = answer instanceof PkceError
+        outcome = failed ? answer : login
         if (login.redeemedAt) {
-          if (!failed && result.code !== login.request[parameter]) outcome = ignored("callback_used")
-          return
-        }
-        if (failed) closeLogin(stored, login.state)
+          if (!failed && answer.code !== request[parameter]) outcome = ignored("callback_used")
+        } else if (failed) closeLogin(stored, login.state)
         else {
           login.redeemedAt = clock.wall()
-          login.request[parameter] = result.code
-          if (result.iss && !login.parameter) login.request.iss = result.iss
+          request[parameter] = answer.code
+          if (!login.parameter) request.iss = answer.iss
         }
       })
       if (outcome instanceof PkceError) throw outcome

@@ -45,8 +45,8 @@ export function createAuthorizationUrl(options: AuthorizationUrlOptions): string
   const own = parseForm(query)
   if (!own || !secureOriginOf(endpoint)) throw new PkceError("insecure_endpoint", "start")
   // A5: a name of the protocol, or one name twice, lets whoever chose it speak for us.
-  const isTwice = [...own].some(([name, values]) => values.length > 1 || name in params)
-  if (isTwice || [...own.keys(), ...Object.keys(params)].some((name) => RESERVED.test(name))) {
+  const names = [...own.map(([name]) => name), ...Object.keys(params)]
+  if (new Set(names).size < names.length || names.some((name) => RESERVED.test(name))) {
     throw new PkceError("reserved_parameter", "start")
   }
   const all = {

@@ -1,4 +1,4 @@
-import { PkceError, type PkceErrorCode } from "../errors.js"
+import { PkceError, type PkceErrorCode, type PkceErrorDetails } from "../errors.js"
 import { parseForm } from "./url.js"
 
 /** What the app knows of the login that it waits for. */
@@ -20,36 +20,27 @@ export interface CallbackResult {
 }
 
 interface Parts {
-  /** Without query and fragment, as all systems would write it; empty where it is no URL. */
+  /** Without query and fragment, as all systems would write it. */
   base: string
-  values(name: string): string[]
-  params: Map<string, string[]>
+  /** Of query and fragment alike; none where it is no URL. */
+  params: [name: string, value: string][]
 }
 
-const LONGEST = 16_384
 // B6: tokens do not belong into a callback of the code flow, nor a whole answer that nobody verified.
 const FORBIDDEN = ["access_token", "id_token", "refresh_token", "response"]
-const URL_PARTS = /^([a-z][a-z0-9+.-]*:)(\/*)([^/\\?#]*)([^?#]*)\??([^#]*)#?(.*)$/i
+const URL_PARTS = /^(?=.{1,16384}$)([a-z][a-z0-9+.-]*:)\/*([^/\\?#]*)([^?#]*)\??(.*)/i
 
-function split(url: unknown): Parts {
-  const found = typeof url === "string" && url.length < LONGEST ? URL_PARTS.exec(url) : null
-  const [, scheme = "", slashes = "", host = "", path = "", query = "", fragment = ""] = found ?? []
-  const params = parseForm(`${query}&${fragment}`)
-  if (!scheme || !params) return { base: "", params: new Map(), values: () => [] }
-  // Operating systems hand on `myapp://callback` as `myapp:///callback`, and scheme and host in any case.
-  const web = /^https?:/i.test(scheme)
-  const base = (scheme + (web ? slashes : "") + host).toLowerCase() + (path || (web ? "/" : ""))
-  return { base, params, values: (name) => params.get(name) ?? [] }
+function split(url: string): Parts {
+  const [, scheme = "", host = "", path, query = ""] = URL_PARTS.exec(url) ?? []
+  const params = parseForm(query.replace("#", "&"))
+  if (!params) return { base: "", params: [] }
+  // Systems hand on `myapp://callback` as `myapp:///callback`, scheme and host in any case, and a bare host with a slash.
+  return { base: (scheme + host).toLowerCase() + (path || "/"), params }
 }
 
-function isAt({ base, values }: Parts, redirectUri: string): boolean {
-  const expected = split(redirectUri)
-  return (
-    base !== "" &&
-    expected.base === base &&
-    [...expected.params].every(([name, own]) => own.every((value) => values(name).includes(value)))
-  )
-}
+const isAt = (parts: Parts, expected: Parts): boolean =>
+  parts.base === expected.base &&
+  expected.params.every(([name, value]) => parts.params.some((own) => own[0] === name && own[1] === value))
 
 /** Takes the same time for any two texts of one length. */
 function equalTexts(a: string, b: string): boolean {
@@ -61,8 +52,10 @@ function equalTexts(a: string, b: string): boolean {
 /** Whether a URL is an answer for this redirect URI, true or forged; other URLs are the app's own business. */
 export function looksLikeCallback(url: string, redirectUri: string): boolean {
   const parts = split(url)
-  const has = (name: string) => parts.params.has(name)
-  return isAt(parts, redirectUri) && has("state") && ["code", "handoff", "error", ...FORBIDDEN].some(has)
+  const has = (name: string) => parts.params.some((param) => param[0] === name)
+  return (
+    isAt(parts, split(redirectUri)) && has("state") && ["code", "handoff", "error", ...FORBIDDEN].some(has)
+  )
 }
 
 /**
@@ -84,31 +77,39 @@ export function looksLikeCallback(url: string, redirectUri: string): boolean {
  * ```
  */
 export function parseCallback(url: string, expected: ExpectedCallback): CallbackResult {
-  const check = (passed: boolean, code: PkceErrorCode, ignorable = false) => {
-    if (!passed) throw new PkceError(code, "callback", { ignorable })
-  }
+  const result = readCallback(url, expected)
+  if (result instanceof PkceError) throw result
+  return result
+}
+
+/** {@link parseCallback} for who goes on with either outcome. */
+export function readCallback(url: string, expected: ExpectedCallback): CallbackResult | PkceError {
+  const refused = (code: PkceErrorCode, details?: PkceErrorDetails) =>
+    new PkceError(code, "callback", details)
   const parts = split(url)
-  const { values } = parts
-  const atMostOne = (name: string) => values(name).length < 2
+  const values = (name: string) => parts.params.flatMap(([own, value]) => (own === name ? [value] : []))
+  const isDoubled = (name: string) => values(name).length > 1
   const { parameter = "code" } = expected
   const [state = "", code = "", iss, error] = ["state", parameter, "iss", "error"].map(
     (name) => values(name)[0],
   )
 
-  check(isAt(parts, expected.redirectUri) && atMostOne("state"), "callback_invalid", true)
+  if (!isAt(parts, split(expected.redirectUri)) || isDoubled("state")) {
+    return refused("callback_invalid", { ignorable: true })
+  }
   // B1: until here the URL may be anybody's. B2: nothing sent is not equal to nothing stored.
-  check(state !== "" && equalTexts(state, expected.state), "state_mismatch", true)
-  check([parameter, "iss", "error"].every(atMostOne), "callback_invalid")
-  check(!FORBIDDEN.some((name) => parts.params.has(name)), "callback_invalid")
+  if (!state || !equalTexts(state, expected.state)) return refused("state_mismatch", { ignorable: true })
+  if ([parameter, "iss", "error"].some(isDoubled) || FORBIDDEN.some((name) => values(name).length > 0)) {
+    return refused("callback_invalid")
+  }
   // B5: an answer of another provider, an error included, says nothing about this login.
-  check(iss === undefined ? !expected.issRequired : iss === expected.issuer, "issuer_mismatch")
+  if (iss === undefined ? expected.issRequired : iss !== expected.issuer) return refused("issuer_mismatch")
   if (error !== undefined) {
-    const text = [error, ...values("error_description")].join(": ")
-    throw new PkceError(error === "access_denied" ? error : "authorization_error", "callback", {
+    const text = ["error", "error_description"].flatMap(values).join(": ")
+    return refused(error === "access_denied" ? error : "authorization_error", {
       // B7
       untrustedIdpText: text.replace(/[^ -~]/g, "").slice(0, 200),
     })
   }
-  check(code !== "", "callback_invalid")
-  return { code, state, ...(iss !== undefined && { iss }) }
+  return code ? { code, state, ...(iss !== undefined && { iss }) } : refused("callback_invalid")
 }
