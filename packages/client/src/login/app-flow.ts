@@ -11,7 +11,13 @@ export const appFlow = ({ crypto, redirectUris }: FlowDeps, list: ProviderList):
     // Without an id there must be exactly one.
     const provider = providers.find((one) => (id === undefined ? providers.length === 1 : one.id === id))
     if (!provider) throw new PkceError("invalid_request", "start")
-    const { issuer, client_id, scope, iss_in_callback: issRequired, authorization_params: fixed = {} } = provider
+    const {
+      issuer,
+      client_id,
+      scope,
+      iss_in_callback: issRequired,
+      authorization_params: fixed = {},
+    } = provider
     const alone = providers.every((other) => other.issuer === issuer)
     // B5: where neither `iss` nor the address tells whose answer it is, answers could be swapped.
     if (!alone && !issRequired && redirectUris.length === 1) {
@@ -24,14 +30,18 @@ export const appFlow = ({ crypto, redirectUris }: FlowDeps, list: ProviderList):
       throw new PkceError("reserved_parameter", "start")
     }
     const nonce = randomText(crypto)
-    const url = authorizationUrl(provider.authorization_endpoint, { ...own, ...fixed }, {
-      client_id,
-      redirect_uri: redirectUri,
-      scope,
-      state,
-      nonce,
-      code_challenge: challenge,
-    })
+    const url = authorizationUrl(
+      provider.authorization_endpoint,
+      { ...own, ...fixed },
+      {
+        client_id,
+        redirect_uri: redirectUri,
+        scope,
+        state,
+        nonce,
+        code_challenge: challenge,
+      },
+    )
     return {
       url,
       path: "/exchange",

@@ -28,11 +28,11 @@ describe("createAuthorizationUrl", () => {
       ["prompt", "login now"],
       ["client_id", "app"],
       ["redirect_uri", options.redirectUri],
-      ["response_type", "code"],
       ["scope", "openid a&b"],
       ["state", "s"],
       ["nonce", "n"],
       ["code_challenge", "c"],
+      ["response_type", "code"],
       ["code_challenge_method", "S256"],
     ])
   })

@@ -17,8 +17,7 @@ export interface AuthorizationUrlOptions {
   params?: Record<string, string | undefined>
 }
 
-const RESERVED =
-  /^(client_.*|redirect_uri|response_(type|mode)|scope|state|nonce|code_challenge.*|code_verifier|request.*)$/
+const RESERVED = /^(client_|code_|redirect_uri|request|response_|(scope|state|nonce)$)/
 
 /**
  * Builds the URL of an authorization request (RFC 6749 section 4.1.1, RFC 7636 section 4.3). Pure.
@@ -40,7 +39,16 @@ const RESERVED =
  * ```
  */
 export function createAuthorizationUrl(options: AuthorizationUrlOptions): string {
-  const { authorizationEndpoint: endpoint, params = {} } = options
+  const { authorizationEndpoint, params = {}, scope = "openid", state, nonce } = options
+  const { clientId: client_id, redirectUri: redirect_uri, codeChallenge: code_challenge } = options
+  const request = { client_id, redirect_uri, scope, state, nonce, code_challenge }
+  return authorizationUrl(authorizationEndpoint, params, request)
+}
+
+type Params = Record<string, string | undefined>
+
+/** The same, from names as they are sent. */
+export function authorizationUrl(endpoint: string, params: Params, request: Params): string {
   const [, query = ""] = /\?(.*)/.exec(endpoint) ?? []
   const own = parseForm(query)
   if (!own || !secureOriginOf(endpoint)) throw new PkceError("insecure_endpoint", "start")
@@ -49,17 +57,7 @@ export function createAuthorizationUrl(options: AuthorizationUrlOptions): string
   if (new Set(names).size < names.length || names.some((name) => RESERVED.test(name))) {
     throw new PkceError("reserved_parameter", "start")
   }
-  const all = {
-    ...params,
-    client_id: options.clientId,
-    redirect_uri: options.redirectUri,
-    response_type: "code",
-    scope: options.scope ?? "openid",
-    state: options.state,
-    nonce: options.nonce,
-    code_challenge: options.codeChallenge,
-    code_challenge_method: "S256",
-  }
+  const all = { ...params, ...request, response_type: "code", code_challenge_method: "S256" }
   try {
     const text = Object.entries(all).flatMap(([name, value]) =>
       value === undefined ? [] : `${encodeURIComponent(name)}=${encodeURIComponent(value)}`,
