@@ -61,7 +61,6 @@ export interface Logins {
 /** A `login()` while its browser is open; `result` is there once the callback came in by `handleRedirect`. */
 interface Wait {
   expects(url: string): boolean
-  run: BrowserRun
   result?: Promise<SignedIn>
 }
 
@@ -71,21 +70,12 @@ export interface Prepared {
   login: StoredLogin
 }
 
-/** A browser that cannot be shown is a failed login; what its module says of it stays out of the error. */
-async function shown<T>(work: () => T | Promise<T>): Promise<T> {
-  try {
-    return await work()
-  } catch (error) {
-    throw error instanceof PkceError ? error : new PkceError("authorization_error", "start")
-  }
-}
-
 export function createLogins(deps: LoginDeps): Logins {
   const { record, state, clock, crypto, platform, events, flow, redirectUris, redirectUri: configured } = deps
   const browser = flow.browser ?? platform.browser
   const transactions = createTransactions(record, clock)
   const redeem = createExchange(deps)
-  const waiting = new Set<Wait>()
+  const waiting = new Map<BrowserRun, Wait>()
   // Out of the address bar, this is the only copy: it stays until the storage took it.
   let callback = ""
 
@@ -107,10 +97,10 @@ export function createLogins(deps: LoginDeps): Logins {
     await state.load()
     const result = finish(url)
     // A `login()` that waits for this callback has its answer.
-    for (const wait of waiting) {
+    for (const [run, wait] of waiting) {
       if (!wait.expects(url)) continue
       wait.result = result
-      wait.run.close()
+      run.close()
     }
     return result.catch((error: PkceError) => {
       if (!error.ignorable) throw error
@@ -188,23 +178,29 @@ export function createLogins(deps: LoginDeps): Logins {
       if (flow.login) return flow.login(options, prepare, redeem)
       const redirectUri = flow.browser ? "" : redirectUriOf(provider)
       listen()
-      const run = await shown(() => browser.start(redirectUri, clock))
+      let run: BrowserRun | undefined
+      const close = () => run?.close()
       // A late abort closes what is closed already, which is nothing.
-      signal?.addEventListener("abort", () => run.close())
+      signal?.addEventListener("abort", close)
       try {
+        run = await browser.start(redirectUri, clock)
         if (signal?.aborted) return { status: "cancelled" }
         const { url, login } = await prepare(run.redirectUri)
         await transactions.add(login)
         // Aborted meanwhile: what is closed already must not be opened.
         if (signal?.aborted) return { status: "cancelled" }
-        const wait: Wait = { expects: (candidate) => isFor(login, candidate), run }
-        waiting.add(wait)
-        const outcome = await shown(() => run.open(url, wait.expects)).finally(() => waiting.delete(wait))
+        const wait: Wait = { expects: (candidate) => isFor(login, candidate) }
+        waiting.set(run, wait)
+        const outcome = await run.open(url, wait.expects)
         if (outcome.type === "callback") return await finish(outcome.url)
         // A cancelled login stays pending: on some systems the callback comes after the "cancel".
         return wait.result ?? { status: outcome.type }
+      } catch (error) {
+        // A browser that cannot be shown is a failed login; what its module says of it stays out of the error.
+        throw error instanceof PkceError ? error : new PkceError("authorization_error", "start")
       } finally {
-        run.close()
+        if (run) waiting.delete(run)
+        close()
       }
     },
     handleRedirect,
