@@ -16,7 +16,7 @@ export interface ExpectedCallback {
 export interface CallbackResult {
   code: string
   state: string
-  iss?: string
+  iss?: string | undefined
 }
 
 interface Parts {
@@ -24,6 +24,7 @@ interface Parts {
   base: string
   /** Of query and fragment alike; none where it is no URL. */
   params: [name: string, value: string][]
+  values: Record<string, string>
 }
 
 // B6: tokens do not belong into a callback of the code flow, nor a whole answer that nobody verified.
@@ -33,14 +34,13 @@ const URL_PARTS = /^(?=.{1,16384}$)([a-z][a-z0-9+.-]*:)\/*([^/\\?#]*)([^?#]*)\??
 function split(url: string): Parts {
   const [, scheme = "", host = "", path, query = ""] = URL_PARTS.exec(url) ?? []
   const params = parseForm(query.replace("#", "&"))
-  if (!params) return { base: "", params: [] }
   // Systems hand on `myapp://callback` as `myapp:///callback`, scheme and host in any case, and a bare host with a slash.
-  return { base: (scheme + host).toLowerCase() + (path || "/"), params }
+  const base = params ? (scheme + host).toLowerCase() + (path || "/") : ""
+  return { base, params: params ?? [], values: Object.fromEntries(params ?? []) }
 }
 
-const isAt = (parts: Parts, expected: Parts): boolean =>
-  parts.base === expected.base &&
-  expected.params.every(([name, value]) => parts.params.some((own) => own[0] === name && own[1] === value))
+const isAt = ({ base, values }: Parts, expected: Parts): boolean =>
+  base === expected.base && Object.entries(expected.values).every(([name, value]) => values[name] === value)
 
 /** Takes the same time for any two texts of one length. */
 function equalTexts(a: string, b: string): boolean {
@@ -52,7 +52,7 @@ function equalTexts(a: string, b: string): boolean {
 /** Whether a URL is an answer for this redirect URI, true or forged; other URLs are the app's own business. */
 export function looksLikeCallback(url: string, redirectUri: string): boolean {
   const parts = split(url)
-  const has = (name: string) => parts.params.some((param) => param[0] === name)
+  const has = (name: string) => name in parts.values
   return (
     isAt(parts, split(redirectUri)) && has("state") && ["code", "handoff", "error", ...FORBIDDEN].some(has)
   )
@@ -87,29 +87,26 @@ export function readCallback(url: string, expected: ExpectedCallback): CallbackR
   const refused = (code: PkceErrorCode, details?: PkceErrorDetails) =>
     new PkceError(code, "callback", details)
   const parts = split(url)
-  const values = (name: string) => parts.params.flatMap(([own, value]) => (own === name ? [value] : []))
-  const isDoubled = (name: string) => values(name).length > 1
-  const { parameter = "code" } = expected
-  const [state = "", code = "", iss, error] = ["state", parameter, "iss", "error"].map(
-    (name) => values(name)[0],
-  )
+  const { parameter = "code", issuer } = expected
+  const { state, [parameter]: code, iss, error, error_description: description } = parts.values
+  const isDoubled = (name: string) => parts.params.filter(([own]) => own === name).length > 1
 
   if (!isAt(parts, split(expected.redirectUri)) || isDoubled("state")) {
     return refused("callback_invalid", { ignorable: true })
   }
   // B1: until here the URL may be anybody's. B2: nothing sent is not equal to nothing stored.
   if (!state || !equalTexts(state, expected.state)) return refused("state_mismatch", { ignorable: true })
-  if ([parameter, "iss", "error"].some(isDoubled) || FORBIDDEN.some((name) => values(name).length > 0)) {
+  if ([parameter, "iss", "error"].some(isDoubled) || FORBIDDEN.some((name) => name in parts.values)) {
     return refused("callback_invalid")
   }
   // B5: an answer of another provider, an error included, says nothing about this login.
-  if (iss === undefined ? expected.issRequired : iss !== expected.issuer) return refused("issuer_mismatch")
+  if (iss === undefined ? expected.issRequired : iss !== issuer) return refused("issuer_mismatch")
   if (error !== undefined) {
-    const text = ["error", "error_description"].flatMap(values).join(": ")
+    const text = [error, description].filter(Boolean).join(": ")
     return refused(error === "access_denied" ? error : "authorization_error", {
       // B7
       untrustedIdpText: text.replace(/[^ -~]/g, "").slice(0, 200),
     })
   }
-  return code ? { code, state, ...(iss !== undefined && { iss }) } : refused("callback_invalid")
+  return code ? { code, state, iss } : refused("callback_invalid")
 }

@@ -5,8 +5,8 @@ const SECURE = /^(https:|http:\/\/(localhost|127\.0\.0\.1|\[::1\])(:|$))/
 
 /** Scheme, host and port in lower case without the default port, or `null` if it is no plain http(s) URL. */
 export function originOf(url: string): string | null {
-  const [origin = null] = ORIGIN.exec(url.toLowerCase()) ?? []
-  return origin && origin.replace(origin[4] === "s" ? /:443$/ : /:80$/, "")
+  const [origin] = ORIGIN.exec(url.toLowerCase()) ?? []
+  return origin?.replace(origin[4] === "s" ? /:443$/ : /:80$/, "") ?? null
 }
 
 /** The origin if nobody on the way can read along: https, or http that does not leave the machine. A8. */
