@@ -11,36 +11,20 @@ export const appFlow = ({ crypto, redirectUris }: FlowDeps, list: ProviderList):
     // Without an id there must be exactly one.
     const provider = providers.find((one) => (id === undefined ? providers.length === 1 : one.id === id))
     if (!provider) throw new PkceError("invalid_request", "start")
-    const {
-      issuer,
-      client_id,
-      scope,
-      iss_in_callback: issRequired,
-      authorization_params: fixed = {},
-    } = provider
+    const { issuer, client_id, scope, iss_in_callback: issRequired, authorization_params = {} } = provider
     const alone = providers.every((other) => other.issuer === issuer)
     // B5: where neither `iss` nor the address tells whose answer it is, answers could be swapped.
     if (!alone && !issRequired && redirectUris.length === 1) {
       throw new PkceError("redirect_uri_not_allowed", "start")
     }
     const { loginHint: login_hint, prompt, uiLocales: ui_locales, params } = options
-    const own: Record<string, string | undefined> = { login_hint, prompt, ui_locales, ...params }
-    // A5: what the backend sets by policy is not the app's to change.
-    if (Object.keys(own).some((name) => own[name] !== undefined && name in fixed)) {
-      throw new PkceError("reserved_parameter", "start")
-    }
     const nonce = randomText(crypto)
     const url = authorizationUrl(
       provider.authorization_endpoint,
-      { ...own, ...fixed },
-      {
-        client_id,
-        redirect_uri: redirectUri,
-        scope,
-        state,
-        nonce,
-        code_challenge: challenge,
-      },
+      { client_id, redirect_uri: redirectUri, scope, state, nonce, code_challenge: challenge },
+      { login_hint, prompt, ui_locales, ...params },
+      // A5: what the backend sets by policy is not the app's to change.
+      authorization_params,
     )
     return {
       url,

@@ -41,28 +41,31 @@ const RESERVED = /^(client_|code_|redirect_uri|request|response_|(scope|state|no
 export function createAuthorizationUrl(options: AuthorizationUrlOptions): string {
   const { authorizationEndpoint, params = {}, scope = "openid", state, nonce } = options
   const { clientId: client_id, redirectUri: redirect_uri, codeChallenge: code_challenge } = options
-  const request = { client_id, redirect_uri, scope, state, nonce, code_challenge }
-  return authorizationUrl(authorizationEndpoint, params, request)
+  const request = { client_id, redirect_uri, scope, state, ...(nonce && { nonce }), code_challenge }
+  return authorizationUrl(authorizationEndpoint, request, params)
 }
 
-type Params = Record<string, string | undefined>
-
-/** The same, from names as they are sent. */
-export function authorizationUrl(endpoint: string, params: Params, request: Params): string {
-  const [, query = ""] = /\?(.*)/.exec(endpoint) ?? []
+/** The same, from names as they are sent: those of the protocol, and further ones by who asks for them. */
+export function authorizationUrl(
+  endpoint: string,
+  request: Record<string, string>,
+  ...further: Record<string, string | undefined>[]
+): string {
+  const [, address, query = ""] = /^([^?]*)\??(.*)/.exec(endpoint) ?? []
   const own = parseForm(query)
   if (!own || !secureOriginOf(endpoint)) throw new PkceError("insecure_endpoint", "start")
+  const params = further
+    .flatMap((some) => Object.entries(some))
+    .filter((pair): pair is [string, string] => pair[1] !== undefined)
   // A5: a name of the protocol, or one name twice, lets whoever chose it speak for us.
-  const names = [...own.map(([name]) => name), ...Object.keys(params)]
+  const names = [...own, ...params].map(([name]) => name)
   if (new Set(names).size < names.length || names.some((name) => RESERVED.test(name))) {
     throw new PkceError("reserved_parameter", "start")
   }
-  const all = { ...params, ...request, response_type: "code", code_challenge_method: "S256" }
+  params.push(...Object.entries({ ...request, response_type: "code", code_challenge_method: "S256" }))
   try {
-    const text = Object.entries(all).flatMap(([name, value]) =>
-      value === undefined ? [] : `${encodeURIComponent(name)}=${encodeURIComponent(value)}`,
-    )
-    return endpoint + (query ? "&" : endpoint.endsWith("?") ? "" : "?") + text.join("&")
+    const text = params.map((pair) => pair.map(encodeURIComponent).join("="))
+    return `${address}?${[query, ...text].filter(Boolean).join("&")}`
   } catch {
     throw new PkceError("invalid_request", "start")
   }
