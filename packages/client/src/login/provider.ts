@@ -8,11 +8,11 @@ export type ProviderList = () => Promise<ConfigProvider[]>
 export function createProviderList(deps: Repeating, given?: ConfigProvider[]): ProviderList {
   let list = given
   return async () => {
-    if (list) return list
-    const answer = await repeat(deps, { method: "GET", path: "/config" }, (answer) => !answer.retryable)
-    const { providers } = answer.body as Partial<ConfigAnswer>
-    if (!providers) throw errorOf(answer, "start")
-    list = providers
-    return providers
+    if (!list) {
+      const answer = await repeat(deps, { method: "GET", path: "/config" }, (answer) => !answer.retryable)
+      list = (answer.body as Partial<ConfigAnswer>).providers
+      if (!list) throw errorOf(answer, "start")
+    }
+    return list
   }
 }
