@@ -11,16 +11,13 @@ const LIFETIME = 600_000
 const ignored = (code: PkceErrorCode) => new PkceError(code, "callback", { ignorable: true })
 
 /** Whether a URL is an answer to this login, good or bad. What is not cannot end it. */
-export function isFor(login: StoredLogin, url: string): boolean {
-  const result = readCallback(url, login)
-  return !(result instanceof PkceError && result.ignorable)
-}
+export const isFor = (login: StoredLogin, url: string): boolean => !readCallback(url, login).ignorable
 
 /** Why no login of this app takes the URL. */
 function unmatched({ logins, used }: ClientRecord, url: string) {
   // B3, B4: known and over, or never asked for.
   if (used.some((state) => url.includes(`state=${state}`))) return ignored("callback_used")
-  const newest = logins[logins.length - 1]
+  const [newest] = logins.slice(-1)
   return newest ? readCallback(url, newest) : ignored("callback_unexpected")
 }
 

@@ -82,8 +82,10 @@ export function parseCallback(url: string, expected: ExpectedCallback): Callback
   return result
 }
 
+type Outcome = (CallbackResult & { ignorable?: never }) | PkceError
+
 /** {@link parseCallback} for who goes on with either outcome. */
-export function readCallback(url: string, expected: ExpectedCallback): CallbackResult | PkceError {
+export function readCallback(url: string, expected: ExpectedCallback): Outcome {
   const refused = (code: PkceErrorCode, details?: PkceErrorDetails) =>
     new PkceError(code, "callback", details)
   const parts = split(url)
