@@ -60,7 +60,7 @@ export interface Logins {
 
 /** A `login()` while its browser is open; `result` is there once the callback came in by `handleRedirect`. */
 interface Wait {
-  expects(url: string): boolean
+  login: StoredLogin
   result?: Promise<SignedIn>
 }
 
@@ -98,7 +98,7 @@ export function createLogins(deps: LoginDeps): Logins {
     const result = finish(url)
     // A `login()` that waits for this callback has its answer.
     for (const [run, wait] of waiting) {
-      if (!wait.expects(url)) continue
+      if (!isFor(wait.login, url)) continue
       wait.result = result
       run.close()
     }
@@ -109,13 +109,13 @@ export function createLogins(deps: LoginDeps): Logins {
     })
   }
 
+  /** A callback that comes by a link: for the `login()` that waits for it, or a late success, which `state` reports. */
+  function takeLink(url: string): void {
+    if (isCallback(url)) handleRedirect(url).catch(tell("login_failed"))
+  }
   let listens = false
   function listen(): void {
-    // A callback that comes by a link: for the `login()` that waits for it, or a late success, which `state` reports.
-    const take = (url: string) => {
-      if (isCallback(url)) handleRedirect(url).catch(tell("login_failed"))
-    }
-    if (!listens) platform.links?.(take)
+    if (!listens) platform.links?.(takeLink)
     listens = true
   }
 
@@ -189,9 +189,9 @@ export function createLogins(deps: LoginDeps): Logins {
         await transactions.add(login)
         // Aborted meanwhile: what is closed already must not be opened.
         if (signal?.aborted) return { status: "cancelled" }
-        const wait: Wait = { expects: (candidate) => isFor(login, candidate) }
+        const wait: Wait = { login }
         waiting.set(run, wait)
-        const outcome = await run.open(url, wait.expects)
+        const outcome = await run.open(url, (candidate) => isFor(login, candidate))
         if (outcome.type === "callback") return await finish(outcome.url)
         // A cancelled login stays pending: on some systems the callback comes after the "cancel".
         return wait.result ?? { status: outcome.type }
