@@ -1,5 +1,5 @@
-import { PkceError, type PkceErrorCode } from "../errors.js"
-import { type CallbackResult, readCallback } from "../pkce/callback.js"
+import { PkceError } from "../errors.js"
+import { type CallbackResult, ignored, readCallback, refused } from "../pkce/callback.js"
 import type { ClockPort } from "../platforms/ports.js"
 import { type Age, ageSince } from "../session/clock.js"
 import { type ClientRecord, closeLogin, type RecordStore, type StoredLogin } from "../session/record.js"
@@ -7,8 +7,6 @@ import { type ClientRecord, closeLogin, type RecordStore, type StoredLogin } fro
 /** A7: logins that may wait at once, and for how many milliseconds. */
 const MOST = 5
 const LIFETIME = 600_000
-
-const ignored = (code: PkceErrorCode) => new PkceError(code, "callback", { ignorable: true })
 
 /** Whether a URL is an answer to this login, good or bad. What is not cannot end it. */
 export const isFor = (login: StoredLogin, url: string): boolean => !readCallback(url, login).ignorable
@@ -56,7 +54,7 @@ export function createTransactions(record: RecordStore, clock: ClockPort): Trans
           return
         }
         const { request, parameter = "code" } = login
-        const answer = isOver(login) ? new PkceError("flow_expired", "callback") : readCallback(url, login)
+        const answer = isOver(login) ? refused("flow_expired") : readCallback(url, login)
         const failed = answer instanceof PkceError
         outcome = failed ? answer : login
         if (login.redeemedAt) {

@@ -42,6 +42,13 @@ function split(url: string): Parts {
 const isAt = ({ base, values }: Parts, expected: Parts): boolean =>
   base === expected.base && Object.entries(expected.values).every(([name, value]) => values[name] === value)
 
+/** A callback that fails its login. */
+export const refused = (code: PkceErrorCode, details?: PkceErrorDetails) =>
+  new PkceError(code, "callback", details)
+
+/** One that is not for it: whoever waits goes on waiting. */
+export const ignored = (code: PkceErrorCode) => refused(code, { ignorable: true })
+
 /** Takes the same time for any two texts of one length. */
 function equalTexts(a: string, b: string): boolean {
   let difference = a.length ^ b.length
@@ -86,18 +93,16 @@ type Outcome = (CallbackResult & { ignorable?: never }) | PkceError
 
 /** {@link parseCallback} for who goes on with either outcome. */
 export function readCallback(url: string, expected: ExpectedCallback): Outcome {
-  const refused = (code: PkceErrorCode, details?: PkceErrorDetails) =>
-    new PkceError(code, "callback", details)
   const parts = split(url)
   const { parameter = "code", issuer } = expected
   const { state, [parameter]: code, iss, error, error_description: description } = parts.values
   const isDoubled = (name: string) => parts.params.filter(([own]) => own === name).length > 1
 
   if (!isAt(parts, split(expected.redirectUri)) || isDoubled("state")) {
-    return refused("callback_invalid", { ignorable: true })
+    return ignored("callback_invalid")
   }
   // B1: until here the URL may be anybody's. B2: nothing sent is not equal to nothing stored.
-  if (!state || !equalTexts(state, expected.state)) return refused("state_mismatch", { ignorable: true })
+  if (!state || !equalTexts(state, expected.state)) return ignored("state_mismatch")
   if ([parameter, "iss", "error"].some(isDoubled) || FORBIDDEN.some((name) => name in parts.values)) {
     return refused("callback_invalid")
   }
