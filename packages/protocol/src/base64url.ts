@@ -1,4 +1,5 @@
-const ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+const LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+const ALPHABET = `${LETTERS}${LETTERS.toLowerCase()}0123456789-_`
 
 /** Base64url without padding (RFC 7636 Appendix A). Needs no `btoa` and no `Buffer`. */
 export function toBase64url(bytes: Uint8Array): string {
