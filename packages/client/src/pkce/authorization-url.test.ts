@@ -65,6 +65,15 @@ describe("createAuthorizationUrl", () => {
     expect(codeOf({ authorizationEndpoint: `https://id.example.com/a?${name}=x` })).toBe("reserved_parameter")
   })
 
+  it("A5 leaves out what has no value, which is no name twice either", () => {
+    const url = createAuthorizationUrl({
+      ...options,
+      authorizationEndpoint: "https://id.example.com/a?prompt=none",
+      params: { prompt: undefined },
+    })
+    expect(new URL(url).searchParams.getAll("prompt")).toEqual(["none"])
+  })
+
   it("A5 refuses one name twice", () => {
     expect(codeOf({ authorizationEndpoint: "https://id.example.com/a?t=1&t=2" })).toBe("reserved_parameter")
     expect(codeOf({ authorizationEndpoint: "https://id.example.com/a?t=1", params: { t: "2" } })).toBe(

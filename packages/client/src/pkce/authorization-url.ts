@@ -40,12 +40,18 @@ const RESERVED = /^(client_|code_|redirect_uri|request|response_|(scope|state|no
  */
 export function createAuthorizationUrl(options: AuthorizationUrlOptions): string {
   const { authorizationEndpoint, params = {}, scope = "openid", state, nonce } = options
-  const { clientId: client_id, redirectUri: redirect_uri, codeChallenge: code_challenge } = options
-  const request = { client_id, redirect_uri, scope, state, ...(nonce && { nonce }), code_challenge }
+  const request = {
+    client_id: options.clientId,
+    redirect_uri: options.redirectUri,
+    scope,
+    state,
+    ...(nonce !== undefined && { nonce }),
+    code_challenge: options.codeChallenge,
+  }
   return authorizationUrl(authorizationEndpoint, request, params)
 }
 
-/** The same, from names as they are sent: those of the protocol, and further ones by who asks for them. */
+/** The same, of names as they are sent: the protocol's own, and further ones, a list for each who asks for some. */
 export function authorizationUrl(
   endpoint: string,
   request: Record<string, string>,
@@ -54,17 +60,17 @@ export function authorizationUrl(
   const [, address, query = ""] = /^([^?]*)\??(.*)/.exec(endpoint) ?? []
   const own = parseForm(query)
   if (!own || !secureOriginOf(endpoint)) throw new PkceError("insecure_endpoint", "start")
-  const params = further
+  const asked = further
     .flatMap((some) => Object.entries(some))
     .filter((pair): pair is [string, string] => pair[1] !== undefined)
   // A5: a name of the protocol, or one name twice, lets whoever chose it speak for us.
-  const names = [...own, ...params].map(([name]) => name)
+  const names = [...own, ...asked].map(([name]) => name)
   if (new Set(names).size < names.length || names.some((name) => RESERVED.test(name))) {
     throw new PkceError("reserved_parameter", "start")
   }
-  params.push(...Object.entries({ ...request, response_type: "code", code_challenge_method: "S256" }))
+  const ours = { ...request, response_type: "code", code_challenge_method: "S256" }
   try {
-    const text = params.map((pair) => pair.map(encodeURIComponent).join("="))
+    const text = [...asked, ...Object.entries(ours)].map((pair) => pair.map(encodeURIComponent).join("="))
     return `${address}?${[query, ...text].filter(Boolean).join("&")}`
   } catch {
     throw new PkceError("invalid_request", "start")

@@ -36,6 +36,8 @@ describe("the callback table", () => {
     ["Facebook's #_=_", "myapp://callback?code=c&state=st-1#_=_", good],
     ["three slashes", "myapp:///callback?code=c&state=st-1", good],
     ["one slash", "myapp:/callback?code=c&state=st-1", good],
+    ["a slash after a bare host", "myapp://callback/?code=c&state=st-1", good],
+    ["names that every object has", "myapp://callback?__proto__=x&toString=y&code=c&state=st-1", good],
     ["scheme and host in capitals", "MYAPP://Callback?code=c&state=st-1", good],
     ["https", "https://App.Example.com/cb?code=c&state=st-1", good, web as typeof promised],
     [
@@ -49,6 +51,12 @@ describe("the callback table", () => {
       "https://app.example.com/cb?t=1&code=c&state=st-1",
       good,
       { ...promised, issRequired: false, redirectUri: "https://app.example.com/cb?t=1" },
+    ],
+    [
+      "that query with a name twice",
+      "https://app.example.com/cb?t=1&t=2&code=c&state=st-1",
+      good,
+      { ...promised, issRequired: false, redirectUri: "https://app.example.com/cb?t=1&t=2" },
     ],
     [
       "that query changed",
@@ -156,6 +164,7 @@ describe("the callback table", () => {
     ["garbage", "not a url", "callback_invalid (ignored)"],
     ["nothing", "", "callback_invalid (ignored)"],
     ["a broken encoding", "myapp://callback?code=%&state=st-1", "callback_invalid (ignored)"],
+    ["a line break", "myapp://callback?code=c\n&state=st-1", "callback_invalid (ignored)"],
     ["20 kB", `myapp://callback?code=c&state=st-1&x=${padding}`, "callback_invalid (ignored)"],
     ["no text at all", undefined as unknown as string, "callback_invalid (ignored)"],
   ])("%s", (_, url, result, with_) => {

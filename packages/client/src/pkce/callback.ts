@@ -24,6 +24,7 @@ interface Parts {
   base: string
   /** Of query and fragment alike; none where it is no URL. */
   params: [name: string, value: string][]
+  /** The same by name. Which of two values it is does not matter: a name that counts and comes twice is refused. */
   values: Record<string, string>
 }
 
