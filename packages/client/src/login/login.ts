@@ -171,8 +171,10 @@ export function createLogins(deps: LoginDeps): Logins {
             bind: platform.bind,
           },
         })
-        const createdAt = clock.wall()
-        return { url, login: { ...begun, state: drawn, step, redirectUri, appState, createdAt } }
+        return {
+          url,
+          login: { ...begun, state: drawn, step, redirectUri, appState, createdAt: clock.wall() },
+        }
       }
 
       if (flow.login) return flow.login(options, prepare, redeem)
