@@ -68,6 +68,42 @@ describe.each(PLATFORMS)("%s", (kind) => {
     expect(app.session).not.toBeNull()
   })
 
+  it("nobody comes back from the browser: after ten minutes it is closed, and the login over", async () => {
+    const { app, events } = start()
+    const { login, url } = await inBrowser(app)
+    const ended = codeOf(login)
+    device.clock.advance(599_000)
+    expect(device.state.closed).toBe(0)
+    device.clock.advance(1_000)
+    expect(await ended).toBe("flow_expired")
+    expect(device.state.closed).toBe(1)
+    device.clock.advance(1)
+    device.link(device.callbackFor(url))
+    await expect.poll(() => events.length).toBe(1)
+    expect(events).toMatchObject([{ type: "login_failed", error: { code: "flow_expired" } }])
+    expect(exchanges()).toBe(0)
+  })
+
+  it("a login that came to its end leaves no timer behind, which would keep a program alive", async () => {
+    const limits = new Set<object>()
+    const { after } = device.clock
+    vi.spyOn(device.clock, "after").mockImplementation((milliseconds, run) => {
+      const limit = { milliseconds }
+      if (milliseconds >= 600_000) limits.add(limit)
+      const stop = after(milliseconds, run)
+      return () => {
+        limits.delete(limit)
+        stop()
+      }
+    })
+    const { app } = start()
+    const { login, url } = await inBrowser(app)
+    expect(limits.size).toBe(1)
+    device.link(device.callbackFor(url))
+    expect(await login).toMatchObject({ status: "signed_in" })
+    expect(limits.size).toBe(0)
+  })
+
   it("P2: the app is killed while the user is in the browser: the link starts it, and it finishes the login", async () => {
     const first = await inBrowser(start().app)
     device.state.initialUrl = device.callbackFor(first.url)

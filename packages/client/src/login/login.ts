@@ -1,6 +1,6 @@
 import type { Device } from "@pkce/protocol"
 import { PkceError } from "../errors.js"
-import { looksLikeCallback } from "../pkce/callback.js"
+import { looksLikeCallback, refused } from "../pkce/callback.js"
 import { randomText } from "../pkce/crypto.js"
 import { createPkcePair } from "../pkce/pair.js"
 import type { BrowserRun, Platform } from "../platforms/ports.js"
@@ -9,7 +9,7 @@ import { joined } from "../session/joined.js"
 import type { StoredLogin } from "../session/record.js"
 import { createExchange, type ExchangeDeps, type SignedIn } from "./exchange.js"
 import type { LoginFlow } from "./flow.js"
-import { createTransactions, isFor } from "./transactions.js"
+import { createTransactions, isFor, LIFETIME } from "./transactions.js"
 
 export interface LoginOptions {
   /** Which provider, where the backend has more than one. */
@@ -181,6 +181,8 @@ export function createLogins(deps: LoginDeps): Logins {
       const redirectUri = flow.browser ? "" : redirectUriOf(provider)
       listen()
       let run: BrowserRun | undefined
+      let isLate = false
+      let forget = () => {}
       const close = () => run?.close()
       // A late abort closes what is closed already, which is nothing.
       signal?.addEventListener("abort", close)
@@ -193,14 +195,21 @@ export function createLogins(deps: LoginDeps): Logins {
         if (signal?.aborted) return { status: "cancelled" }
         const wait: Wait = { login }
         waiting.set(run, wait)
+        // Not every system tells that its user has gone away.
+        forget = clock.after(LIFETIME, () => {
+          isLate = true
+          close()
+        })
         const outcome = await run.open(url, (candidate) => isFor(login, candidate))
         if (outcome.type === "callback") return await finish(outcome.url)
+        if (isLate && !wait.result) throw refused("flow_expired")
         // A cancelled login stays pending: on some systems the callback comes after the "cancel".
         return wait.result ?? { status: outcome.type }
       } catch (error) {
         // A browser that cannot be shown is a failed login; what its module says of it stays out of the error.
         throw error instanceof PkceError ? error : new PkceError("authorization_error", "start")
       } finally {
+        forget()
         if (run) waiting.delete(run)
         close()
       }

@@ -6,7 +6,7 @@ import { type ClientRecord, closeLogin, type RecordStore, type StoredLogin } fro
 
 /** A7: logins that may wait at once, and for how many milliseconds. */
 const MOST = 5
-const LIFETIME = 600_000
+export const LIFETIME = 600_000
 
 /** Whether a URL is an answer to this login, good or bad. What is not cannot end it. */
 export const isFor = (login: StoredLogin, url: string): boolean => !readCallback(url, login).ignorable

@@ -30,10 +30,7 @@ const listening = (server: Server, host: string, wanted: number): Promise<number
  * The system's browser, and a loopback listener for the way back: on a free port (RFC 8252 section 7.3), or on the one that
  * the redirect URI names, for a provider that compares it.
  */
-export function loopbackBrowser(
-  openBrowser: (url: string) => void | Promise<void>,
-  timeLimit: number,
-): BrowserPort {
+export function loopbackBrowser(openBrowser: (url: string) => void | Promise<void>): BrowserPort {
   return {
     async start(redirectUri) {
       const found = REDIRECT.exec(redirectUri)
@@ -57,16 +54,9 @@ export function loopbackBrowser(
         redirectUri: `http://${host}:${port}${path}`,
         open: (url, expects) =>
           new Promise((resolve, reject) => {
-            const timer = setTimeout(() => reject(new PkceError("flow_expired", "callback")), timeLimit)
-            end = (outcome) => {
-              clearTimeout(timer)
-              resolve(outcome)
-            }
+            end = resolve
             accept = expects
-            Promise.resolve(openBrowser(url)).catch((error) => {
-              clearTimeout(timer)
-              reject(error)
-            })
+            Promise.resolve(openBrowser(url)).catch(reject)
           }),
         close() {
           end({ type: "cancelled" })

@@ -12,8 +12,6 @@ export interface CliOptions {
   directory?: string
   /** Keeps several programs, or accounts, apart. Default `session`. */
   name?: string
-  /** Seconds that a login may take. Default 600. */
-  timeLimit?: number
 }
 
 function configurationFolder(): string {
@@ -36,10 +34,10 @@ function configurationFolder(): string {
  * ```
  */
 export function cli(options: CliOptions = {}): Platform {
-  const { openBrowser = openSystemBrowser, name = "session", timeLimit = 600 } = options
+  const { openBrowser = openSystemBrowser, name = "session" } = options
   return {
     name: "cli",
-    browser: loopbackBrowser(openBrowser, timeLimit * 1000),
+    browser: loopbackBrowser(openBrowser),
     storage: fileStorage(options.directory ?? join(configurationFolder(), "pkce"), name),
   }
 }
