@@ -1,4 +1,4 @@
-import type { ClockPort, CryptoPort } from "../platforms/ports.js"
+import type { ClockPort } from "../platforms/ports.js"
 
 /** The engine's own clocks. `monotonic` falls back to the wall clock where there is no `performance`. */
 export const systemClock: ClockPort = {
@@ -26,10 +26,4 @@ export function ageSince(clock: ClockPort, wall: number): Age {
   const atFirst = clock.wall() - wall
   const since = clock.monotonic()
   return () => (atFirst < 0 ? 1e15 : Math.max(clock.wall() - wall, atFirst + clock.monotonic() - since))
-}
-
-/** Full jitter: anything between 0 and a bound that doubles from 0.5 s to 4 s. Milliseconds. */
-export function backoff(crypto: CryptoPort, attempt: number): number {
-  const [byte = 0] = crypto.randomBytes(1)
-  return (byte / 256) * Math.min(4000, 500 * 2 ** attempt)
 }

@@ -65,6 +65,9 @@ export interface ClientRecord {
   used: string[]
 }
 
+/** What a device holds that nobody has logged in on. */
+export const emptyRecord = (): ClientRecord => ({ v: VERSION, session: null, logins: [], used: [] })
+
 function parse(text: string | null): ClientRecord {
   try {
     const record = JSON.parse(text ?? "null")
@@ -72,11 +75,11 @@ function parse(text: string | null): ClientRecord {
   } catch {
     // Nothing that this version wrote. Storage that cannot be read throws instead, and is never taken for empty.
   }
-  return { v: VERSION, session: null, logins: [], used: [] }
+  return emptyRecord()
 }
 
 const write = (record: ClientRecord): string | null =>
-  record.session || record.logins.length + record.used.length > 0 ? JSON.stringify(record) : null
+  record.session || record.logins[0] || record.used[0] ? JSON.stringify(record) : null
 
 /** Takes a login out of the record; a later copy of its callback is then `callback_used`. */
 export function closeLogin(record: ClientRecord, state: string): void {
@@ -97,9 +100,9 @@ export interface RecordStore {
   read(): Promise<ClientRecord>
   /**
    * One atomic, durable change. `change` edits the record that it gets; what it leaves alone is not written. It may run more
-   * than once, each time on what is stored then.
+   * than once, each time on what is stored then; the answer is what it returned last.
    */
-  update(change: (record: ClientRecord) => void): Promise<void>
+  update<T>(change: (record: ClientRecord) => T): Promise<T>
 }
 
 /** The record over a platform's storage. R7: failing storage is `storage_unavailable`, and never looks like an empty one. */
@@ -113,14 +116,16 @@ export function createRecordStore(storage: StoragePort): RecordStore {
   }
   return {
     read: () => guard(async () => parse(await storage.read())),
-    update: (change) =>
-      guard(() =>
-        storage.update((current) => {
+    update: <T>(change: (record: ClientRecord) => T) =>
+      guard(async () => {
+        let result = undefined as T
+        await storage.update((current) => {
           const record = parse(current)
-          change(record)
+          result = change(record)
           const next = write(record)
           return next === current ? undefined : next
-        }),
-      ),
+        })
+        return result
+      }),
   }
 }

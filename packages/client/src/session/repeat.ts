@@ -1,5 +1,5 @@
 import type { ClockPort, CryptoPort } from "../platforms/ports.js"
-import { backoff, pause } from "./clock.js"
+import { pause } from "./clock.js"
 import type { Answer, Call, Wire } from "./wire.js"
 
 export interface Repeating {
@@ -8,9 +8,11 @@ export interface Repeating {
   crypto: CryptoPort
 }
 
-const TRIES = 4
 /** Milliseconds in which the tries and the pauses between them have to find place: nobody waits longer for an answer. */
 const PATIENCE = 15_000
+/** Milliseconds: full jitter, anything between 0 and a bound that doubles from the one to the other. */
+const SHORTEST = 500
+const LONGEST = 2000
 
 /**
  * Sends the identical request until `settled` says that the answer settles it, four times at most. F2: the backend answers a
@@ -19,15 +21,15 @@ const PATIENCE = 15_000
 export async function repeat(
   { wire, clock, crypto }: Repeating,
   call: Call,
-  settled: (answer: Answer) => boolean,
+  settled: (answer: Answer) => unknown,
 ): Promise<Answer> {
-  const start = clock.monotonic()
-  const left = () => start + PATIENCE - clock.monotonic()
-  for (let attempt = 0; ; attempt++) {
-    const answer = await wire.send({ ...call, timeout: Math.min(10_000, left()) })
-    if (settled(answer) || attempt + 1 >= TRIES) return answer
-    const wait = Math.max(backoff(crypto, attempt), answer.wait)
-    if (wait >= left()) return answer
+  const end = clock.monotonic() + PATIENCE
+  const left = () => end - clock.monotonic()
+  for (let bound = SHORTEST; ; bound *= 2) {
+    const answer = await wire.send({ ...call, timeout: left() })
+    const [byte = 0] = crypto.randomBytes(1)
+    const wait = Math.max((byte / 256) * bound, answer.wait)
+    if (settled(answer) || bound > LONGEST || wait >= left()) return answer
     await pause(clock, wait)
   }
 }

@@ -1,7 +1,7 @@
 import { expect, it } from "vitest"
 import { fakeClock } from "../testing/clock.js"
 import { createEvents } from "./events.js"
-import type { ClientRecord, RecordStore, StoredSession } from "./record.js"
+import { type ClientRecord, emptyRecord, type RecordStore, type StoredSession } from "./record.js"
 import { createSessionState } from "./state.js"
 
 const session = (refreshToken: string): StoredSession => ({
@@ -17,7 +17,7 @@ async function loaded() {
   const reads: ((record: ClientRecord) => void)[] = []
   const record: RecordStore = {
     read: () => new Promise((resolve) => reads.push(resolve)),
-    update: async () => {},
+    update: async (change) => change(emptyRecord()),
   }
   const changes = {
     post() {},
@@ -53,9 +53,9 @@ it("listens once, however often the first reading fails", async () => {
   const record: RecordStore = {
     read: async () => {
       if (reads++ < 3) throw new Error("disk")
-      return { v: 1, session: null, logins: [], used: [] }
+      return emptyRecord()
     },
-    update: async () => {},
+    update: async (change) => change(emptyRecord()),
   }
   const changes = {
     post() {},

@@ -5,8 +5,8 @@ import type { ClockPort } from "../platforms/ports.js"
 /** What came back. */
 export interface Answer {
   ok: boolean
-  /** 0 for what our handler did not say: no answer, a portal's page, a proxy's error. */
-  status: number
+  /** None for what our handler did not say: no answer, a portal's page, a proxy's error. */
+  status?: number
   /** Of a success; else empty. */
   body: { [member: string]: unknown }
   code?: ServerErrorCode
@@ -21,8 +21,8 @@ export interface Call {
   method: "GET" | "POST" | "DELETE"
   path: string
   body?: object
-  bearer?: string | null
-  /** Milliseconds; default 10 s. */
+  bearer?: string | null | undefined
+  /** Milliseconds; 10 s at most. */
   timeout?: number
 }
 
@@ -33,29 +33,24 @@ export interface Wire {
   base(): string
 }
 
+const VERSION = String(PROTOCOL_VERSION)
 const TIMEOUT = 10_000
 const LONGEST_WAIT = 60_000
 
-const unknown = (wait = 0): Answer => ({ ok: false, status: 0, body: {}, retryable: true, wait })
+/** As if nobody had answered. */
+export const unknown = (wait = 0): Answer => ({ ok: false, body: {}, retryable: true, wait })
 
 /** The text if it has that form. What has another is nobody's: errors bear no input. */
-const formed = (form: RegExp, text: unknown) => form.exec(typeof text === "string" ? text : "")?.[0]
+const formed = (form: RegExp, text: unknown) => form.exec(`${text ?? ""}`)?.[0]
 
 async function read(response: Response): Promise<Answer> {
   const { ok, status, headers } = response
   const text = await response.text()
   const wait = Math.min((Number(headers.get("Retry-After")) || 0) * 1000, LONGEST_WAIT)
-  let body: Answer["body"] | null = null
-  try {
-    body = JSON.parse(text || "{}")
-  } catch {
-    // A page of somebody on the way, not JSON.
-  }
   // GR4: without the header, or with anything but an object, it is not our handler that speaks, whatever the status.
-  if (headers.get(PROTOCOL_HEADER) !== `${PROTOCOL_VERSION}` || typeof body !== "object" || !body) {
-    return unknown(wait)
-  }
-  if (ok) return { ok, status, body, retryable: false, wait: 0 }
+  const body = headers.get(PROTOCOL_HEADER) === VERSION ? JSON.parse(text || "{}") : null
+  if (body !== Object(body)) return unknown(wait)
+  if (ok) return { ok, status, body, retryable: false, wait }
   const { error, error_id, retryable = status >= 500 } = body
   const code = formed(/^[a-z_]{4,32}$/, error) as ServerErrorCode | undefined
   if (!code) return unknown(wait)
@@ -76,12 +71,12 @@ export function createWire(
     const init = {
       method,
       headers: {
-        [PROTOCOL_HEADER]: `${PROTOCOL_VERSION}`,
+        [PROTOCOL_HEADER]: VERSION,
         ...(body && { "Content-Type": "application/json" }),
         ...(bearer && { Authorization: `Bearer ${bearer}` }),
       },
-      body: body ? JSON.stringify(body) : null,
-      signal: signal ?? null,
+      body: JSON.stringify(body),
+      signal,
       credentials,
       // A redirect would carry the credentials of the line to whoever it names.
       redirect: "error",
@@ -100,7 +95,7 @@ export function createWire(
       new Promise((resolve, reject) => {
         // Not every engine can call a request back; its answer is then left unheard.
         const controller = globalThis.AbortController && new AbortController()
-        const cancel = clock.after(call.timeout ?? TIMEOUT, () => {
+        const cancel = clock.after(Math.min(call.timeout ?? TIMEOUT, TIMEOUT), () => {
           controller?.abort()
           resolve(unknown())
         })
@@ -114,7 +109,7 @@ export const errorOf = ({ code, retryable, errorId, wait }: Answer, phase: PkceP
   new PkceError(code ?? "network", phase, {
     retryable: retryable || !code,
     errorId,
-    retryAfter: wait / 1000 || undefined,
+    retryAfter: Math.ceil(wait / 1000) || undefined,
   })
 
 /** The backend's last word: no repeat will change it. */
