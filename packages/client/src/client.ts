@@ -5,7 +5,6 @@ import type { FlowDeps, LoginFlow } from "./login/flow.js"
 import { createLogins, type LoginOptions, type LoginResult, type Restored } from "./login/login.js"
 import { createProviderList, type ProviderList } from "./login/provider.js"
 import { webCrypto } from "./pkce/crypto.js"
-import { originOf } from "./pkce/url.js"
 import type { Platform } from "./platforms/ports.js"
 import { baseOf, secure } from "./session/base.js"
 import { systemClock } from "./session/clock.js"
@@ -14,7 +13,7 @@ import { type ClientSession, createEvents, type PkceClientEvent } from "./sessio
 import { createFetch } from "./session/fetch.js"
 import { createLine } from "./session/line.js"
 import { createLogout, type LogoutOptions } from "./session/logout.js"
-import { createRecordStore, credentialsOf } from "./session/record.js"
+import { createRecordStore } from "./session/record.js"
 import { createSessionState } from "./session/state.js"
 import { createWire } from "./session/wire.js"
 
@@ -138,23 +137,21 @@ export function createPkceClient(options: PkceClientOptions): PkceClient {
   const redirectUris = typeof redirectUri === "string" ? [redirectUri] : Object.values(redirectUri)
   const core = { platform, redirectUris, wire, clock, crypto, record, events, state }
   const line = createLine(core)
-  const logout = createLogout({ ...core, line })
-  const authorized = createFetch({ http, line, origin: () => originOf(base()) ?? "", apiOrigins })
+  const { logout, abandon } = createLogout(core, line)
+  const authorized = createFetch(http, line, () => [secure(base()), ...apiOrigins])
   const logins = createLogins({
     ...core,
     redirectUri,
     provider: options.provider,
     flow: flow(core, createProviderList(core, options.providers)),
     device: { platform: platform.name, ...options.device },
-    abandon(session) {
-      void wire.send({ method: "POST", path: "/logout", body: credentialsOf(session) })
-    },
+    abandon,
   })
 
   platform.storage.onLost?.((reason) => events.emit({ type: "storage_lost", session: null, reason }))
   // What has become due meanwhile is renewed; what hinders it shows when a token is asked for.
   platform.wakes?.(() => {
-    if (state.current()) line.token().catch(() => {})
+    if (state.current()) line.getSessionToken().catch(() => {})
   })
 
   return {
@@ -162,13 +159,10 @@ export function createPkceClient(options: PkceClientOptions): PkceClient {
       return state.view()
     },
     ...logins,
+    ...line,
     subscribe: events.subscribe,
-    getSessionToken: (options) => line.token(options?.minTtl),
     fetch: authorized,
-    refresh: line.advance,
     logout,
-    sessions: createDevices(createWire(authorized, clock, base), async (id) => {
-      if (state.current()?.id === id) await logout()
-    }),
+    sessions: createDevices(createWire(authorized, clock, base), state, logout),
   }
 }

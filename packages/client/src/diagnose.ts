@@ -144,8 +144,8 @@ async function checkHosted(flow: LoginFlow, redirectUri: string, deps: Deps): Pr
 async function checkSession({ state, wire }: Deps): Promise<Finding> {
   const session = await state.load()
   if (!session) return good("nobody is signed in")
-  const bearer = session.token?.value
-  if (!bearer || state.tokenLeft() <= 0) return good("signed in; the session token is due")
+  const bearer = state.token()
+  if (!bearer) return good("signed in; the session token is due")
   const { ok, code } = await wire.send({ method: "GET", path: "/session", bearer })
   if (ok) return good("signed in, and the backend knows it")
   return bad(isTerminal(code) ? `the backend says ${code}` : "signed in; the backend could not be asked")

@@ -12,7 +12,7 @@ export interface ExchangeDeps extends Repeating {
   record: RecordStore
   state: SessionState
   /** Ends a session at the backend if it can be reached. */
-  abandon(session: Pick<StoredSession, "refreshToken" | "verifier">): void
+  abandon(session: Pick<StoredSession, "refreshToken" | "verifier">): Promise<void>
 }
 
 /** A login that came to its end. */
@@ -34,7 +34,7 @@ export function createExchange(deps: ExchangeDeps): (login: StoredLogin) => Prom
       deps,
       // B3, C3: every repeat, also after a crash, is the same request.
       { method: "POST", path: login.path, body: login.request },
-      (a) => readGrant(a, login.step, askedAt) !== null || isFinal(a),
+      (a) => readGrant(a, login.step, askedAt) || isFinal(a),
       login.state,
     )
     const grant = readGrant(answer, login.step, askedAt)
@@ -62,12 +62,12 @@ export function createExchange(deps: ExchangeDeps): (login: StoredLogin) => Prom
       }
     })
     if (latest?.id !== grant.id) {
-      deps.abandon(grant)
+      void deps.abandon(grant)
       throw new PkceError("callback_used", "exchange")
     }
     state.publish(latest)
     // C14: the session that was here before ends, now that the new one is durable.
-    if (previous && previous.id !== latest.id) deps.abandon(previous)
+    if (previous && previous.id !== latest.id) void deps.abandon(previous)
     return { status: "signed_in", session: state.view() as ClientSession, appState: login.appState }
   }
 

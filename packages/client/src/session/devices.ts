@@ -1,4 +1,5 @@
 import type { SessionListAnswer, SessionSummary } from "@pkce/protocol"
+import type { SessionState } from "./state.js"
 import { errorOf, type Wire } from "./wire.js"
 
 /** The user's sessions on all devices. */
@@ -10,7 +11,7 @@ export interface Devices {
 }
 
 /** `wire` sends the session token along, and renews it after a 401. */
-export function createDevices(wire: Wire, ended: (id: string) => Promise<void>): Devices {
+export function createDevices(wire: Wire, state: SessionState, logout: () => Promise<void>): Devices {
   async function call(method: "GET" | "DELETE", path: string) {
     const answer = await wire.send({ method, path })
     if (!answer.ok) throw errorOf(answer, "request")
@@ -24,7 +25,7 @@ export function createDevices(wire: Wire, ended: (id: string) => Promise<void>):
     },
     async revoke(id) {
       await call("DELETE", `/sessions/${encodeURIComponent(id)}`)
-      await ended(id)
+      if (state.current()?.id === id) await logout()
     },
   }
 }

@@ -2,38 +2,31 @@ import { PkceError } from "../errors.js"
 import { originOf } from "../pkce/url.js"
 import type { Line } from "./line.js"
 
-export interface FetchDeps {
-  http: typeof fetch
-  line: Line
-  /** The backend's origin; relative inputs belong to it. */
-  origin(): string
-  apiOrigins: readonly string[]
-}
-
 /** A stream is gone once it was sent. */
-const isStream = (body: unknown) => "getReader" in Object(body) || Symbol.asyncIterator in Object(body)
+const isStream = (body: Partial<ReadableStream>) => body.getReader ?? body[Symbol.asyncIterator]
 
-/** `fetch` with the session token, for the backend and the APIs that are named, and for nobody else. */
-export function createFetch({ http, line, origin, apiOrigins }: FetchDeps): typeof fetch {
+/** `fetch` with the session token, for the backend, whose origin is the first, and the APIs that are named, and for nobody else. */
+export function createFetch(http: typeof fetch, line: Line, allowed: () => string[]): typeof fetch {
   return async (input, init) => {
-    const request = typeof input === "object" && "url" in input ? input : null
-    const asked = request?.url ?? String(input)
+    // A text and a URL have none of what makes a request.
+    const request = input as Partial<Request>
+    const asked = request.url ?? String(input)
+    const origins = allowed()
     // A path is put behind our origin as text, so that "//host" and "/\host" stay paths.
-    const url = asked.startsWith("/") ? origin() + asked : asked
-    const target = originOf(url)
-    if (target !== origin() && !apiOrigins.includes(target ?? "")) {
+    const url = asked.startsWith("/") ? origins[0] + asked : asked
+    if (!origins.includes(originOf(url) ?? "")) {
       throw new PkceError("origin_not_allowed", "request")
     }
     const send = (token: string | null) => {
-      const headers = new Headers(init?.headers ?? request?.headers)
-      if (token !== null) headers.set("authorization", `Bearer ${token}`)
-      return http(request ?? url, { ...init, headers })
+      const headers = new Headers(init?.headers ?? request.headers)
+      if (token) headers.set("authorization", `Bearer ${token}`)
+      return http(request.url ? input : url, { ...init, headers })
     }
-    const token = await line.token()
+    const token = await line.getSessionToken()
     const answer = await send(token)
-    if (answer.status !== 401 || token === null || request?.bodyUsed || isStream(init?.body)) return answer
+    if (answer.status !== 401 || !token || request.bodyUsed || isStream(Object(init?.body))) return answer
     // The API's 401 ends nothing: it only asks for a newer token, once.
-    const newer = await line.advance()
-    return newer === null || newer === token ? answer : send(newer)
+    const newer = await line.refresh()
+    return newer && newer !== token ? send(newer) : answer
   }
 }

@@ -6,10 +6,10 @@ import { pause } from "./clock.js"
 import type { ClientSession, Events } from "./events.js"
 import { readGrant } from "./grant.js"
 import { joined } from "./joined.js"
-import { credentialsOf, type NextStep, type RecordStore, type StoredSession } from "./record.js"
+import { credentialsOf, type RecordStore, type StoredSession } from "./record.js"
 import { type Repeating, repeat } from "./repeat.js"
 import type { SessionState } from "./state.js"
-import { type Answer, errorOf, isFinal } from "./wire.js"
+import { type Answer, errorOf, isFinal, unknown } from "./wire.js"
 
 /** Milliseconds between two generations. The backend knows the last 32: a message may come five minutes late. */
 const SPACING = 10_000
@@ -28,45 +28,44 @@ export interface LineDeps extends Repeating {
 /** The client's side of the session line: how a session token is renewed. */
 export interface Line {
   /** A session token, or `null` where nobody is logged in. `minTtl` in seconds. */
-  token(minTtl?: number): Promise<string | null>
+  getSessionToken(options?: { minTtl?: number }): Promise<string | null>
   /** One step if the spacing allows it; else the present token. Joined while one is under way. */
-  advance(): Promise<string | null>
-  /** The session token if it is still valid. */
-  present(): string | null
+  refresh(): Promise<string | null>
 }
-
-const endsSession = (answer: Answer) => answer.status === 401 && isTerminal(answer.code)
 
 export function createLine(deps: LineDeps): Line {
   const { record, state, events, clock, crypto } = deps
   let stalledAt: string | undefined
   let quietUntil = 0
 
-  const present = () => (state.tokenLeft() > 0 && state.current()?.token?.value) || null
-
   /** The session with a step to send, or as it is where no new step may begin yet. */
   async function prepare(): Promise<StoredSession | null> {
     const pending = await createPkcePair(crypto)
-    const mine = state.current()
-    const early = state.sinceStep() < SPACING
-    let session: StoredSession | null = null
     // F3: all tabs and processes share the one step that is drawn here. R7: it is durable before it is sent.
-    await record.update((stored) => {
-      session = stored.session
-      // Another tab was faster, and its token may do; or the last generation is too young.
-      if (!session || session.pending || early || session.refreshToken !== mine?.refreshToken) return
-      session = stored.session = { ...session, pending, steppedAt: clock.wall() }
+    const session = await record.update((stored) => {
+      const { session } = stored
+      // Otherwise another tab was faster, and its token may do; or the last generation is too young.
+      const isMine = session?.refreshToken === state.current()?.refreshToken
+      if (session && isMine && !session.pending && state.sinceStep() >= SPACING)
+        stored.session = { ...session, pending, steppedAt: clock.wall() }
+      return stored.session
     })
-    state.adopt(session)
+    state.publish(session)
     return session
   }
 
-  /** Sends the step until its outcome is known. */
-  async function send(session: StoredSession, step: NextStep): Promise<void> {
+  /** One whole step: drawn or found, sent until its outcome is known, and stored. None where it is too early for one. */
+  async function step(): Promise<void> {
+    const session = await prepare()
+    const pending = session?.pending
+    if (!pending) return
+    if (session.refreshToken === stalledAt) throw new PkceError("stalled", "refresh")
+    const quiet = quietUntil - clock.monotonic()
+    if (quiet > 0) throw errorOf(unknown(quiet), "refresh")
     const askedAt = clock.wall()
-    const body = { ...credentialsOf(session), session_challenge: step.challenge }
+    const body = { ...credentialsOf(session), session_challenge: pending.challenge }
     const grantOf = (answer: Answer) => {
-      const grant = readGrant(answer, step, askedAt)
+      const grant = readGrant(answer, pending, askedAt)
       return grant?.id === session.id ? grant : null
     }
     // Logged out, or another tab has the answer: then nothing is asked any more.
@@ -74,16 +73,15 @@ export function createLine(deps: LineDeps): Line {
     const answer = await repeat(
       deps,
       { method: "POST", path: "/refresh", body },
-      (a) => grantOf(a) !== null || endsSession(a) || isFinal(a) || moved(),
+      (a) => grantOf(a) || isFinal(a) || moved(),
     )
     const grant = grantOf(answer)
-    if (grant || endsSession(answer)) {
-      let latest: StoredSession | null = null
-      await record.update((stored) => {
-        latest = stored.session
+    if (grant || (answer.status === 401 && isTerminal(answer.code))) {
+      const latest = await record.update((stored) => {
         // GR4: an answer counts only for the token that it was asked with; a late one changes nothing.
-        if (latest?.refreshToken !== session.refreshToken) return
-        latest = stored.session = grant && { ...latest, pending: undefined, ...grant }
+        if (stored.session?.refreshToken === session.refreshToken)
+          stored.session = grant && { ...stored.session, pending: undefined, ...grant }
+        return stored.session
       })
       return state.publish(latest, answer.code)
     }
@@ -101,24 +99,16 @@ export function createLine(deps: LineDeps): Line {
   async function run(): Promise<string | null> {
     await state.load()
     for (let round = 0; round < ROUNDS; round++) {
-      const session = await prepare()
-      if (!session) return null
-      if (session.refreshToken === stalledAt) throw new PkceError("stalled", "refresh")
-      if (session.pending) {
-        const quiet = quietUntil - clock.monotonic()
-        if (quiet > 0) throw new PkceError("network", "refresh", { retryAfter: Math.ceil(quiet / 1000) })
-        await send(session, session.pending)
-        if (!state.current()) return null
-      }
+      await step()
       // A repeat that came late brings no token; the next step does, as soon as the spacing allows.
-      const token = present()
-      if (token) return token
+      const token = state.token()
+      if (token || !state.current()) return token
       await pause(clock, Math.max(0, SPACING - state.sinceStep()))
     }
-    throw new PkceError("network", "refresh")
+    throw errorOf(unknown(), "refresh")
   }
 
-  const advance = joined(async () => {
+  const refresh = joined(async () => {
     // No turn to be had is no hindrance: what two send at once is the same.
     const end = await deps.platform.lock?.().catch(() => undefined)
     try {
@@ -129,25 +119,23 @@ export function createLine(deps: LineDeps): Line {
   })
 
   return {
-    advance,
-    present,
-    async token(minTtl) {
+    refresh,
+    async getSessionToken({ minTtl } = {}) {
       if (!(await state.load())) return null
       // Asked for once: a token that ends between two looks is no sign that nobody is logged in.
-      const token = present()
-      if (token && state.tokenLeft() > (minTtl ?? FRESH) * 1000) return token
+      const token = state.token()
+      if (token && state.token((minTtl ?? FRESH) * 1000)) return token
+      const renewed = refresh()
       if (token && minTtl === undefined) {
         // A token that is still valid is never waited for; what hinders its renewal shows when it has ended.
-        advance().catch(() => {})
+        renewed.catch(() => {})
         return token
       }
-      try {
-        return await advance()
-      } catch (error) {
-        const token = present()
+      return renewed.catch((error) => {
+        const token = state.token()
         if (token) return token
         throw error
-      }
+      })
     },
   }
 }

@@ -1,7 +1,7 @@
 import { originOf } from "../pkce/url.js"
 import type { Platform } from "../platforms/ports.js"
 import type { Line } from "./line.js"
-import { credentialsOf, type RecordStore, type StoredSession } from "./record.js"
+import { credentialsOf, emptyRecord, type RecordStore, type StoredSession } from "./record.js"
 import type { SessionState } from "./state.js"
 import type { Wire } from "./wire.js"
 
@@ -16,7 +16,6 @@ export interface LogoutOptions {
 
 export interface LogoutDeps {
   wire: Wire
-  line: Line
   record: RecordStore
   state: SessionState
   platform: Platform
@@ -28,10 +27,19 @@ function resolveUrl(base: string, url: string): string {
   return url.startsWith("/") ? originOf(base) + url : `${base}/${url}`
 }
 
-export function createLogout(deps: LogoutDeps): (options?: LogoutOptions) => Promise<void> {
-  const { wire, line, record, state, platform } = deps
+/** How a session ends on this device's wish. */
+export interface Logout {
+  logout(options?: LogoutOptions): Promise<void>
+  /** Ends a session at the backend if it can be reached, by its token or by what the line knows. */
+  abandon(
+    session: Pick<StoredSession, "refreshToken" | "verifier">,
+    options?: LogoutOptions,
+    bearer?: string | null,
+  ): Promise<void>
+}
 
-  async function endRemotely(session: StoredSession, bearer: string | null, options: LogoutOptions) {
+export function createLogout({ wire, record, state, platform }: LogoutDeps, line: Line): Logout {
+  const abandon: Logout["abandon"] = async (session, options = {}, bearer) => {
     if (options.everywhere && bearer) await wire.send({ method: "DELETE", path: "/sessions", bearer })
     const wish = { post_logout_redirect_uri: options.provider ? options.postLogoutRedirectUri : undefined }
     const proof = { ...credentialsOf(session), ...wish }
@@ -44,23 +52,23 @@ export function createLogout(deps: LogoutDeps): (options?: LogoutOptions) => Pro
       await platform.browser.visit?.(resolveUrl(wire.base(), url))
   }
 
-  return async (options = {}) => {
+  const logout: Logout["logout"] = async (options = {}) => {
     // Ending the other devices needs a session token: asked for only if the present one has ended, and while it still can be.
-    if (options.everywhere) await line.token().catch(() => {})
+    if (options.everywhere) await line.getSessionToken().catch(() => {})
     let session = await state.load().catch(() => null)
-    const bearer = line.present()
+    const bearer = state.token()
     try {
       // The record first: the user is out, whatever the network does. A login under way must not sign in again.
       await record.update((stored) => {
         session = stored.session
-        stored.session = null
-        stored.logins = []
-        // Then nothing is left, and the storage deletes what it has.
-        stored.used = []
+        // Nothing is left, and the storage deletes what it has.
+        Object.assign(stored, emptyRecord())
       })
     } finally {
       state.publish(null, "logout")
-      if (session) await endRemotely(session, bearer, options)
+      if (session) await abandon(session, options, bearer)
     }
   }
+
+  return { logout, abandon }
 }

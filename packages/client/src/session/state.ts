@@ -12,12 +12,10 @@ export interface SessionState {
   view(): ClientSession | null
   /** Reads the record unless that was done, or `again`; listens to the other tabs from then on. */
   load(again?: boolean): Promise<StoredSession | null>
-  /** Takes over what the record now holds. `reason` says why there is no session any more. */
-  adopt(session: StoredSession | null, reason?: Reason): void
-  /** Like `adopt`, and tells the other tabs. */
+  /** Takes over what the record now holds, and tells the other tabs. `reason` says why there is no session any more. */
   publish(session: StoredSession | null, reason?: Reason): void
-  /** Milliseconds that the session token still lives. */
-  tokenLeft(): number
+  /** The session token, or `null` unless it lives longer than so many milliseconds. */
+  token(left?: number): string | null
   /** Milliseconds since the last generation was begun. */
   sinceStep(): number
 }
@@ -34,33 +32,28 @@ export function createSessionState(
   let isListening = false
   let epoch = 0
 
-  const tokenLeft = () => (current?.token ? current.token.lifetime - tokenAge() : 0)
+  const token = (left = 0) =>
+    current?.token && current.token.lifetime - tokenAge() > left ? current.token.value : null
 
-  function view(): ClientSession | null {
-    if (!current) return null
-    const { id, provider, user } = current
-    return { id, provider, user, ...(tokenLeft() <= 0 && { stale: true }) }
-  }
-
-  function hold(next: StoredSession | null) {
-    epoch++
-    if (next?.token && next.token.value !== current?.token?.value)
-      tokenAge = ageSince(clock, next.token.askedAt)
-    if (next && next.steppedAt !== current?.steppedAt) stepAge = ageSince(clock, next.steppedAt)
-    current = next
-  }
+  const view = (): ClientSession | null =>
+    current && {
+      id: current.id,
+      provider: current.provider,
+      user: current.user,
+      ...(!token() && { stale: true }),
+    }
 
   function adopt(next: StoredSession | null, reason: Reason = "elsewhere") {
     const before = current
-    hold(next)
+    if (next?.token && next.token.value !== before?.token?.value)
+      tokenAge = ageSince(clock, next.token.askedAt)
+    if (next && next.steppedAt !== before?.steppedAt) stepAge = ageSince(clock, next.steppedAt)
+    current = next
+    // What was there before the app started is no event.
+    if (epoch++ === 0 || before?.refreshToken === next?.refreshToken) return
     const session = view()
-    if (!session) {
-      if (before) events.emit({ type: "signed_out", session: null, reason })
-    } else if (before?.id !== session.id) {
-      events.emit({ type: "signed_in", session })
-    } else if (before.refreshToken !== next?.refreshToken) {
-      events.emit({ type: "refreshed", session })
-    }
+    if (session) events.emit({ type: before?.id === session.id ? "refreshed" : "signed_in", session })
+    else events.emit({ type: "signed_out", session, reason })
   }
 
   async function read(): Promise<void> {
@@ -68,16 +61,13 @@ export function createSessionState(
     const { session } = await record.read()
     // What this process adopted meanwhile may be newer than what was read, or older.
     if (seen !== epoch) await read()
-    // What was there before the app started is no event.
-    else if (epoch === 0) hold(session)
     else adopt(session)
   }
 
   return {
     current: () => current,
     view,
-    adopt,
-    async load(again = false) {
+    async load(again) {
       // Once, however often the storage fails.
       if (!isListening) changes?.subscribe(() => void read().catch(() => {}))
       isListening = true
@@ -88,7 +78,7 @@ export function createSessionState(
       adopt(session, reason)
       changes?.post()
     },
-    tokenLeft,
+    token,
     sinceStep: () => stepAge(),
   }
 }
