@@ -5,6 +5,7 @@ import type { FlowDeps, LoginFlow } from "./login/flow.js"
 import { createLogins, type LoginOptions, type LoginResult, type Restored } from "./login/login.js"
 import { createProviderList, type ProviderList } from "./login/provider.js"
 import { webCrypto } from "./pkce/crypto.js"
+import { originOf } from "./pkce/url.js"
 import type { Platform } from "./platforms/ports.js"
 import { baseOf, secure } from "./session/base.js"
 import { systemClock } from "./session/clock.js"
@@ -106,6 +107,9 @@ export interface PkceClient {
   sessions: Devices
 }
 
+// Looked up at each call, since others put theirs in its place.
+const globalFetch: typeof fetch = (input, init) => globalThis.fetch(input, init)
+
 /**
  * The app's side of the login.
  *
@@ -123,32 +127,30 @@ export interface PkceClient {
  * ```
  */
 export function createPkceClient(options: PkceClientOptions): PkceClient {
-  const { platform, redirectUri = {}, flow = appFlow } = options
-  const http: typeof fetch = platform.http ?? ((input, init) => globalThis.fetch(input, init))
-  const clock = platform.clock ?? systemClock
-  const crypto = platform.crypto ?? webCrypto
+  const { platform, redirectUri = {}, flow = appFlow, device } = options
+  const { http = globalFetch, clock = systemClock, crypto = webCrypto, storage } = platform
   const base = baseOf(options.server, platform)
   const apiOrigins = (options.apiOrigins ?? []).map(secure)
 
   const wire = createWire(http, clock, base, platform.bind && "include")
-  const record = createRecordStore(platform.storage)
+  const record = createRecordStore(storage)
   const events = createEvents()
   const state = createSessionState(record, clock, events, platform.changes)
   const redirectUris = typeof redirectUri === "string" ? [redirectUri] : Object.values(redirectUri)
-  const core = { platform, redirectUris, wire, clock, crypto, record, events, state }
+  const core = { redirectUris, platform, wire, clock, crypto, record, events, state }
   const line = createLine(core)
   const { logout, abandon } = createLogout(core, line)
-  const authorized = createFetch(http, line, () => [secure(base()), ...apiOrigins])
+  const authorized = createFetch(http, line, () => [base(), ...apiOrigins].map(originOf))
   const logins = createLogins({
     ...core,
     redirectUri,
     provider: options.provider,
     flow: flow(core, createProviderList(core, options.providers)),
-    device: { platform: platform.name, ...options.device },
+    device: { platform: platform.name, ...device },
     abandon,
   })
 
-  platform.storage.onLost?.((reason) => events.emit({ type: "storage_lost", session: null, reason }))
+  storage.onLost?.((reason) => events.emit({ type: "storage_lost", session: null, reason }))
   // What has become due meanwhile is renewed; what hinders it shows when a token is asked for.
   platform.wakes?.(() => {
     if (state.current()) line.getSessionToken().catch(() => {})

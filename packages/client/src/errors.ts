@@ -45,7 +45,16 @@ export class PkceError extends Error {
 
   constructor(code: PkceErrorCode, phase: PkcePhase, details: PkceErrorDetails = {}) {
     super(`PKCE ${phase} failed: ${code}`)
-    const retryable = /^(network|storage)/.test(code)
-    Object.assign(this, { name: "PkceError", code, phase, retryable, ignorable: false }, details)
+    Object.assign(
+      this,
+      {
+        name: "PkceError",
+        code,
+        phase,
+        ignorable: false,
+        retryable: /^(network|storage)/.test(code),
+      },
+      details,
+    )
   }
 }

@@ -2,21 +2,16 @@ import { PkceError } from "../errors.js"
 import { secureOriginOf } from "../pkce/url.js"
 import type { Platform } from "../platforms/ports.js"
 
-/** The origin of a URL that nobody on the way can read along. */
+/** The URL, if nobody on the way can read along. */
 export function secure(url: string): string {
-  const origin = secureOriginOf(url)
-  if (!origin || url.includes("?")) throw new PkceError("insecure_endpoint", "configure")
-  return origin
+  if (!secureOriginOf(url) || url.includes("?")) throw new PkceError("insecure_endpoint", "configure")
+  return url
 }
 
 /** The mount's URL without a trailing slash. A path is resolved in the browser only. */
 export function baseOf(server: string, platform: Platform): () => string {
   const isPath = /^\/(?![/\\])/.test(server)
-  const base = () => {
-    const url = ((isPath && platform.origin?.()) || "") + server.replace(/\/+$/, "")
-    secure(url)
-    return url
-  }
+  const base = () => secure(((isPath && platform.origin?.()) || "") + server.replace(/\/+$/, ""))
   if (!isPath) base()
   return base
 }

@@ -1,6 +1,6 @@
 import type { SessionListAnswer, SessionSummary } from "@pkce/protocol"
 import type { SessionState } from "./state.js"
-import { errorOf, type Wire } from "./wire.js"
+import { type Call, errorOf, type Wire } from "./wire.js"
 
 /** The user's sessions on all devices. */
 export interface Devices {
@@ -12,19 +12,19 @@ export interface Devices {
 
 /** `wire` sends the session token along, and renews it after a 401. */
 export function createDevices(wire: Wire, state: SessionState, logout: () => Promise<void>): Devices {
-  async function call(method: "GET" | "DELETE", path: string) {
-    const answer = await wire.send({ method, path })
+  async function ask(call: Call) {
+    const answer = await wire.send(call)
     if (!answer.ok) throw errorOf(answer, "request")
     return answer.body
   }
 
   return {
     async list() {
-      const { sessions } = (await call("GET", "/sessions")) as Partial<SessionListAnswer>
+      const { sessions } = (await ask({ method: "GET", path: "/sessions" })) as Partial<SessionListAnswer>
       return sessions ?? []
     },
     async revoke(id) {
-      await call("DELETE", `/sessions/${encodeURIComponent(id)}`)
+      await ask({ method: "DELETE", path: `/sessions/${encodeURIComponent(id)}` })
       if (state.current()?.id === id) await logout()
     },
   }

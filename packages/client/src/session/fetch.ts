@@ -6,7 +6,7 @@ import type { Line } from "./line.js"
 const isStream = (body: Partial<ReadableStream>) => body.getReader ?? body[Symbol.asyncIterator]
 
 /** `fetch` with the session token, for the backend, whose origin is the first, and the APIs that are named, and for nobody else. */
-export function createFetch(http: typeof fetch, line: Line, allowed: () => string[]): typeof fetch {
+export function createFetch(http: typeof fetch, line: Line, allowed: () => (string | null)[]): typeof fetch {
   return async (input, init) => {
     // A text and a URL have none of what makes a request.
     const request = input as Partial<Request>

@@ -6,7 +6,7 @@ import { pause } from "./clock.js"
 import type { ClientSession, Events } from "./events.js"
 import { readGrant } from "./grant.js"
 import { joined } from "./joined.js"
-import { credentialsOf, type RecordStore, type StoredSession } from "./record.js"
+import { credentialsOf, type RecordStore } from "./record.js"
 import { type Repeating, repeat } from "./repeat.js"
 import type { SessionState } from "./state.js"
 import { type Answer, errorOf, isFinal, unknown } from "./wire.js"
@@ -38,32 +38,28 @@ export function createLine(deps: LineDeps): Line {
   let stalledAt: string | undefined
   let quietUntil = 0
 
-  /** The session with a step to send, or as it is where no new step may begin yet. */
-  async function prepare(): Promise<StoredSession | null> {
-    const pending = await createPkcePair(crypto)
+  /**
+   * One whole step: drawn, or found as it was drawn before; sent until its outcome is known; stored. None where it is too early
+   * for one, or nobody is logged in.
+   */
+  async function step(): Promise<void> {
+    const drawn = await createPkcePair(crypto)
     // F3: all tabs and processes share the one step that is drawn here. R7: it is durable before it is sent.
     const session = await record.update((stored) => {
       const { session } = stored
       // Otherwise another tab was faster, and its token may do; or the last generation is too young.
       const isMine = session?.refreshToken === state.current()?.refreshToken
       if (session && isMine && !session.pending && state.sinceStep() >= SPACING)
-        stored.session = { ...session, pending, steppedAt: clock.wall() }
+        stored.session = { ...session, pending: drawn, steppedAt: clock.wall() }
       return stored.session
     })
     state.publish(session)
-    return session
-  }
-
-  /** One whole step: drawn or found, sent until its outcome is known, and stored. None where it is too early for one. */
-  async function step(): Promise<void> {
-    const session = await prepare()
     const pending = session?.pending
     if (!pending) return
     if (session.refreshToken === stalledAt) throw new PkceError("stalled", "refresh")
     const quiet = quietUntil - clock.monotonic()
     if (quiet > 0) throw errorOf(unknown(quiet), "refresh")
     const askedAt = clock.wall()
-    const body = { ...credentialsOf(session), session_challenge: pending.challenge }
     const grantOf = (answer: Answer) => {
       const grant = readGrant(answer, pending, askedAt)
       return grant?.id === session.id ? grant : null
@@ -72,7 +68,11 @@ export function createLine(deps: LineDeps): Line {
     const moved = () => state.current()?.refreshToken !== session.refreshToken
     const answer = await repeat(
       deps,
-      { method: "POST", path: "/refresh", body },
+      {
+        method: "POST",
+        path: "/refresh",
+        body: { ...credentialsOf(session), session_challenge: pending.challenge },
+      },
       (a) => grantOf(a) || isFinal(a) || moved(),
     )
     const grant = grantOf(answer)

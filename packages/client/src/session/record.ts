@@ -78,9 +78,6 @@ function parse(text: string | null): ClientRecord {
   return emptyRecord()
 }
 
-const write = (record: ClientRecord): string | null =>
-  record.session || record.logins[0] || record.used[0] ? JSON.stringify(record) : null
-
 /** Takes a login out of the record; a later copy of its callback is then `callback_used`. */
 export function closeLogin(record: ClientRecord, state: string): void {
   record.logins = record.logins.filter((login) => login.state !== state)
@@ -122,7 +119,8 @@ export function createRecordStore(storage: StoragePort): RecordStore {
         await storage.update((current) => {
           const record = parse(current)
           result = change(record)
-          const next = write(record)
+          const holds = record.session || record.logins[0] || record.used[0]
+          const next = holds ? JSON.stringify(record) : null
           return next === current ? undefined : next
         })
         return result

@@ -10,8 +10,7 @@ export interface Repeating {
 
 /** Milliseconds in which the tries and the pauses between them have to find place: nobody waits longer for an answer. */
 const PATIENCE = 15_000
-/** Milliseconds: full jitter, anything between 0 and a bound that doubles from the one to the other. */
-const SHORTEST = 500
+/** Milliseconds: full jitter, anything between 0 and a bound that doubles from 500 to this. */
 const LONGEST = 2000
 
 /**
@@ -23,13 +22,14 @@ export async function repeat(
   call: Call,
   settled: (answer: Answer) => unknown,
 ): Promise<Answer> {
-  const end = clock.monotonic() + PATIENCE
-  const left = () => end - clock.monotonic()
-  for (let bound = SHORTEST; ; bound *= 2) {
+  const start = clock.monotonic()
+  const left = () => start + PATIENCE - clock.monotonic()
+  for (let bound = 500; ; bound *= 2) {
     const answer = await wire.send({ ...call, timeout: left() })
+    if (settled(answer) || bound > LONGEST) return answer
     const [byte = 0] = crypto.randomBytes(1)
     const wait = Math.max((byte / 256) * bound, answer.wait)
-    if (settled(answer) || bound > LONGEST || wait >= left()) return answer
+    if (wait >= left()) return answer
     await pause(clock, wait)
   }
 }

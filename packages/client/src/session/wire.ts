@@ -38,7 +38,7 @@ const TIMEOUT = 10_000
 const LONGEST_WAIT = 60_000
 
 /** As if nobody had answered. */
-export const unknown = (wait = 0): Answer => ({ ok: false, body: {}, retryable: true, wait })
+export const unknown = (wait = 0): Answer => ({ ok: false, retryable: true, wait, body: {} })
 
 /** The text if it has that form. What has another is nobody's: errors bear no input. */
 const formed = (form: RegExp, text: unknown) => form.exec(`${text ?? ""}`)?.[0]
@@ -54,10 +54,14 @@ async function read(response: Response): Promise<Answer> {
   const { error, error_id, retryable = status >= 500 } = body
   const code = formed(/^[a-z_]{4,32}$/, error) as ServerErrorCode | undefined
   if (!code) return unknown(wait)
-  const errorId = formed(/^[0-9a-f]{16}$/, error_id)
-  // Whatever the body says: the identical request is the identical mistake.
-  const isMistake = [400, 404, 405, 413, 415].includes(status)
-  return { ...unknown(wait), status, code, retryable: !isMistake && retryable === true, errorId }
+  return {
+    ...unknown(wait),
+    status,
+    code,
+    errorId: formed(/^[0-9a-f]{16}$/, error_id),
+    // Whatever the body says: the identical request is the identical mistake.
+    retryable: retryable === true && ![400, 404, 405, 413, 415].includes(status),
+  }
 }
 
 /** Speaks to the backend. The base is asked for at each call, since on the web it is known in the browser only. */
