@@ -205,10 +205,11 @@ describe("logout", () => {
   })
 
   it("and where the backend does not take it", async () => {
-    const { device, app } = await loggedIn()
+    const { device, app, token } = await loggedIn()
     device.backend.faults.push(refusal(401, "invalid_token"))
     await app.logout()
-    expect(device.backend.requests.map(({ body }) => "refresh_token" in body)).toEqual([false, true])
+    expect(device.backend.requests.map(({ bearer }) => bearer)).toEqual([token, null])
+    expect(device.backend.requests.map(({ body }) => "refresh_token" in body)).toEqual([true, true])
     expect([...device.backend.rows.values()][0]?.revoked).toBe("session_revoked")
   })
 
@@ -235,7 +236,9 @@ describe("logout", () => {
     device.backend.settings.logoutUrl = logoutUrl
     await app.logout({ provider: true, postLogoutRedirectUri: "https://app.example.com/" })
     expect(device.visited).toEqual([opened])
-    expect(device.backend.requests[0]?.body).toEqual({ post_logout_redirect_uri: "https://app.example.com/" })
+    expect(device.backend.requests[0]?.body).toMatchObject({
+      post_logout_redirect_uri: "https://app.example.com/",
+    })
   })
 
   it("says so where the device cannot forget, but ends the session at the backend", async () => {

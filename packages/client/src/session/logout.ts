@@ -21,12 +21,6 @@ export interface LogoutDeps {
   platform: Platform
 }
 
-/** `logout_url` may be relative to the request that it answers, which is `/logout` of the mount. */
-function resolveUrl(base: string, url: string): string {
-  if (originOf(url)) return url
-  return url.startsWith("/") ? originOf(base) + url : `${base}/${url}`
-}
-
 /** How a session ends on this device's wish. */
 export interface Logout {
   logout(options?: LogoutOptions): Promise<void>
@@ -41,15 +35,19 @@ export interface Logout {
 export function createLogout({ wire, record, state, platform }: LogoutDeps, line: Line): Logout {
   const abandon: Logout["abandon"] = async (session, options = {}, bearer) => {
     if (options.everywhere && bearer) await wire.send({ method: "DELETE", path: "/sessions", bearer })
-    const wish = { post_logout_redirect_uri: options.provider ? options.postLogoutRedirectUri : undefined }
-    const proof = { ...credentialsOf(session), ...wish }
-    const call = { method: "POST", path: "/logout" } as const
-    let answer = await wire.send({ ...call, body: bearer ? wish : proof, bearer })
+    const body = {
+      ...credentialsOf(session),
+      post_logout_redirect_uri: options.provider ? options.postLogoutRedirectUri : undefined,
+    }
+    const call = { method: "POST", path: "/logout", body } as const
+    let answer = await wire.send({ ...call, bearer })
     // A token that has just ended, or a network that has just come back.
-    if (!answer.ok) answer = await wire.send({ ...call, body: proof })
+    if (!answer.ok) answer = await wire.send(call)
     const url = answer.body.logout_url
-    if (options.provider && typeof url === "string")
-      await platform.browser.visit?.(resolveUrl(wire.base(), url))
+    if (!options.provider || typeof url !== "string") return
+    // It may be relative to the request that it answers, which is `/logout` of the mount.
+    const from = url.startsWith("/") ? originOf(wire.base()) : `${wire.base()}/`
+    await platform.browser.visit?.(originOf(url) ? url : from + url)
   }
 
   const logout: Logout["logout"] = async (options = {}) => {
