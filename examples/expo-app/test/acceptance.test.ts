@@ -8,7 +8,10 @@ function expoOf(device: Device) {
   return {
     ...common,
     react: React,
-    "expo-crypto": { getRandomBytes: device.random },
+    "expo-crypto": {
+      getRandomBytes: device.random,
+      digest: (algorithm: string, data: Uint8Array<ArrayBuffer>) => crypto.subtle.digest(algorithm, data),
+    },
     "expo-linking": common["react-native"].Linking,
     "expo-secure-store": {
       AFTER_FIRST_UNLOCK_THIS_DEVICE_ONLY: 1,

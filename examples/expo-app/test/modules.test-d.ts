@@ -32,8 +32,13 @@ expo({ ...modules, fence: AsyncStorage }, { ephemeral: true, name: "work" })
 expo({ ...modules, SecureStore: AsyncStorage })
 // @ts-expect-error: nor is a store that nothing removes with the app a fence
 expo({ ...modules, fence: SecureStore })
+// The algorithm that the platform names, without importing the module.
+export const algorithm: `${Crypto.CryptoDigestAlgorithm.SHA256}` = "SHA-256"
+
 // @ts-expect-error: a number is no bytes
-expo({ ...modules, Crypto: { getRandomBytes: Math.random } })
+expo({ ...modules, Crypto: { ...Crypto, getRandomBytes: Math.random } })
+// @ts-expect-error: a text is no digest
+expo({ ...modules, Crypto: { ...Crypto, digest: Crypto.digestStringAsync } })
 // @ts-expect-error: another module
 expo({ ...modules, WebBrowser: Linking })
 // @ts-expect-error: another module

@@ -309,9 +309,27 @@ describe.each(PLATFORMS)("%s", (kind) => {
   })
 })
 
-it("A1: a module that gives too little is none, whatever it was asked for", () => {
-  const crypto = nativeCrypto((length) => new Uint8Array(length - 1))
+it("A1: a module that gives too little is none, whatever it was asked for", async () => {
+  const crypto = nativeCrypto(
+    (length) => new Uint8Array(length - 1),
+    async () => new ArrayBuffer(31),
+  )
   expect(() => crypto.randomBytes(16)).toThrow(expect.objectContaining({ code: "crypto_unavailable" }))
+  expect(await codeOf(Promise.resolve(crypto.sha256(new Uint8Array(1))))).toBe("crypto_unavailable")
+})
+
+it.each([
+  ["throws", () => Promise.reject(new Error("not linked"))],
+  ["is not there", undefined as never],
+  ["gives another hash", async () => new ArrayBuffer(20)],
+] as const)("A1: Expo with a digest that %s says so, and opens nothing", async (_, digest) => {
+  const Crypto = {
+    getRandomBytes: (length: number) => crypto.getRandomValues(new Uint8Array(length)),
+    digest,
+  }
+  const { app } = device.start(() => device.platforms.expo({ Crypto }))
+  expect(await codeOf(app.login())).toBe("crypto_unavailable")
+  expect(device.opened).toEqual([])
 })
 
 it("A1: Capacitor in a web view without WebCrypto says so, and opens nothing", async () => {

@@ -1,5 +1,6 @@
 import { keychainStorage, type NativeOutcome, nativeBrowser, nativeCrypto } from "./native.js"
 import type { Platform } from "./ports.js"
+import { sha256 } from "./sha256.js"
 
 interface Handle {
   remove(): Promise<void>
@@ -61,7 +62,7 @@ const AFTER_FIRST_UNLOCK_THIS_DEVICE_ONLY = 3
 export function capacitor(plugins: CapacitorPlugins, { name = "pkce" }: CapacitorOptions = {}): Platform {
   const { App, Browser, SecureStorage, Preferences } = plugins
   // The web view has a secure generator; `subtle` it has in secure contexts only, which a scheme of the app's need not be.
-  const crypto = nativeCrypto((length) => globalThis.crypto.getRandomValues(new Uint8Array(length)))
+  const crypto = nativeCrypto((length) => globalThis.crypto.getRandomValues(new Uint8Array(length)), sha256)
 
   /** A listener that may be ended before the plugin has answered. */
   function listen(added: Promise<Handle>): () => void {

@@ -1,8 +1,7 @@
-import { randomBytes } from "node:crypto"
 import { join } from "node:path"
 import { PkceError } from "../errors.js"
 import { fileStorage } from "./cli-storage.js"
-import { nativeBrowser, nativeCrypto } from "./native.js"
+import { nativeBrowser } from "./native.js"
 import type { Platform, StoragePort } from "./ports.js"
 
 /** The modules of Electron's main process that {@link electron} is made of. */
@@ -73,10 +72,8 @@ export function electron(modules: ElectronModules, options: ElectronOptions = {}
     if (url !== undefined) arrived(url)
   })
 
-  const crypto = nativeCrypto((length) => randomBytes(length))
   return {
     name: "electron",
-    crypto,
     browser: nativeBrowser({
       async open(url) {
         await shell.openExternal(url)

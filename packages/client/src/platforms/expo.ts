@@ -35,7 +35,11 @@ export interface ExpoModules {
     deleteItemAsync(key: string, options?: StoreOptions): Promise<void>
   }
   /** `expo-crypto` */
-  Crypto: { getRandomBytes(length: number): Uint8Array }
+  Crypto: {
+    getRandomBytes(length: number): Uint8Array
+    /** `algorithm`: its `CryptoDigestAlgorithm.SHA256`, which is `"SHA-256"`. */
+    digest(algorithm: string, data: Uint8Array<ArrayBuffer>): Promise<ArrayBuffer>
+  }
   /** `expo-linking`, or `Linking` of React Native */
   Linking: LinkingLike
   /** `AppState` of React Native */
@@ -77,7 +81,10 @@ export function expo(modules: ExpoModules, options: ExpoOptions = {}): Platform 
   const { ephemeral = false, name = "pkce" } = options
   // K5: the same on every call: Android finds a value only with the options that it was written with.
   const access = { keychainAccessible: SecureStore.AFTER_FIRST_UNLOCK_THIS_DEVICE_ONLY }
-  const crypto = nativeCrypto((length) => Crypto.getRandomBytes(length))
+  const crypto = nativeCrypto(
+    (length) => Crypto.getRandomBytes(length),
+    (data) => Crypto.digest("SHA-256", data),
+  )
   return {
     name: "expo",
     crypto,

@@ -1,7 +1,6 @@
 import { toBase64url } from "@pkce/protocol"
 import { PkceError } from "../errors.js"
 import type { BrowserOutcome, BrowserPort, CryptoPort, StoragePort } from "./ports.js"
-import { sha256 } from "./sha256.js"
 import { type KeyValue, slotStorage } from "./slots.js"
 
 /** Something that was subscribed to, as React Native's modules hand it out. */
@@ -34,18 +33,27 @@ export interface FenceLike {
  */
 const GRACE = 1500
 
-/** Randomness from the platform; SHA-256 of our own, since engines have it in as many ways as there are, or not at all. */
-export function nativeCrypto(random: (length: number) => Uint8Array): CryptoPort {
+/** A1: a module that throws, or gives less than was asked for, is none. */
+export function nativeCrypto(
+  random: (length: number) => Uint8Array,
+  digest: (data: Uint8Array<ArrayBuffer>) => Uint8Array | Promise<ArrayBuffer>,
+): CryptoPort {
+  const unavailable = () => new PkceError("crypto_unavailable", "start")
   return {
     randomBytes(length) {
-      // A1: a module that throws, or gives less than was asked for, is none.
       try {
         const bytes = random(length)
-        if (bytes?.length === length) return bytes
+        if (bytes.length === length) return bytes
       } catch {}
-      throw new PkceError("crypto_unavailable", "start")
+      throw unavailable()
     },
-    sha256,
+    async sha256(data) {
+      try {
+        const bytes = new Uint8Array(await digest(data as Uint8Array<ArrayBuffer>))
+        if (bytes.length === 32) return bytes
+      } catch {}
+      throw unavailable()
+    },
   }
 }
 

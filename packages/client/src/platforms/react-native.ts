@@ -11,6 +11,7 @@ import {
   nativeLinks,
 } from "./native.js"
 import type { Platform } from "./ports.js"
+import { sha256 } from "./sha256.js"
 
 /** The modules that {@link reactNative} is made of. */
 export interface ReactNativeModules {
@@ -69,7 +70,7 @@ export interface ReactNativeOptions {
 export function reactNative(modules: ReactNativeModules, options: ReactNativeOptions = {}): Platform {
   const { InAppBrowser, Keychain, Linking, AppState, randomBytes, fence } = modules
   const { ephemeral = false, name = "pkce" } = options
-  const crypto = nativeCrypto(randomBytes)
+  const crypto = nativeCrypto(randomBytes, sha256)
   const wakes = appWakes(AppState)
   // K5: readable after the first unlock, on this device only; no question to the user.
   const accessOf = (service: string) => ({

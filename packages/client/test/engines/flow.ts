@@ -1,5 +1,5 @@
 import { createPkceClient, createPkcePair, type Platform } from "@pkce/client"
-import { expo } from "@pkce/client/expo"
+import { reactNative } from "@pkce/client/react-native"
 import { bareBackend, type Proof, SERVER, virtualClock } from "./world.js"
 
 // The one flow that every engine runs, with the package as it was built. Nothing is assumed but the language, and that the
@@ -58,7 +58,7 @@ const codeOf = (work: Promise<unknown>) =>
     (error) => error.code ?? String(error),
   )
 
-/** A device with `@pkce/client/expo` on it, whose native modules are plain objects. */
+/** A device with `@pkce/client/react-native` on it, which brings its own SHA-256, and whose native modules are plain objects. */
 function device(random: (length: number) => Uint8Array) {
   const clock = virtualClock()
   const backend = bareBackend(clock)
@@ -66,22 +66,26 @@ function device(random: (length: number) => Uint8Array) {
   const opened: string[] = []
   const nothing = { remove: () => undefined }
   const platform: Platform = {
-    ...expo({
-      WebBrowser: {
-        async openAuthSessionAsync(url) {
+    ...reactNative({
+      InAppBrowser: {
+        isAvailable: async () => true,
+        async openAuth(url) {
           opened.push(url)
           return { type: "success", url: backend.authorize(url) }
         },
-        dismissAuthSession: () => undefined,
-        openBrowserAsync: async () => undefined,
+        closeAuth: () => undefined,
       },
-      SecureStore: {
-        AFTER_FIRST_UNLOCK_THIS_DEVICE_ONLY: 1,
-        getItemAsync: async (key) => keychain.get(key) ?? null,
-        setItemAsync: async (key, value) => void keychain.set(key, value),
-        deleteItemAsync: async (key) => void keychain.delete(key),
+      Keychain: {
+        ACCESSIBLE: { AFTER_FIRST_UNLOCK_THIS_DEVICE_ONLY: "afterFirstUnlock" },
+        STORAGE_TYPE: { AES_GCM_NO_AUTH: "noAuth" },
+        async getGenericPassword({ service }) {
+          const password = keychain.get(service)
+          return password === undefined ? false : { password }
+        },
+        setGenericPassword: async (_, password, { service }) => keychain.set(service, password),
+        resetGenericPassword: async ({ service }) => keychain.delete(service),
       },
-      Crypto: { getRandomBytes: random },
+      randomBytes: random,
       Linking: {
         addEventListener: () => nothing,
         getInitialURL: async () => null,

@@ -129,7 +129,11 @@ export function phone() {
         setItemAsync: set,
         deleteItemAsync: remove,
       }
-      const Crypto = { getRandomBytes: (length: number) => new Uint8Array(randomBytes(length)) }
+      const Crypto: ExpoModules["Crypto"] = {
+        getRandomBytes: (length) => new Uint8Array(randomBytes(length)),
+        // SubtleCrypto takes its names and no others.
+        digest: (algorithm, data) => crypto.subtle.digest(algorithm, data),
+      }
       return expo({ WebBrowser, SecureStore, Crypto, Linking, AppState, fence, ...more }, options)
     },
 
