@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it, vi } from "vitest"
-import { nativeCrypto } from "../src/platforms/native.js"
+import { randomBytes, s256 } from "../src/pkce/crypto.js"
 import { answer } from "../src/testing/answers.js"
 import { codeOf } from "../src/testing/device.js"
 import { type Phone, phone } from "./support/phone.js"
@@ -185,11 +185,9 @@ describe.each(PLATFORMS)("%s", (kind) => {
   it("P10: an update that brings the fence logs nobody out, whenever it is killed", async () => {
     for (const dies of [null, { at: 1, after: false }, { at: 1, after: true }]) {
       device = phone()
+      device.state.hasFence = false
       await signIn()
-      // As the version before wrote it: of no installation.
-      for (const [key, value] of device.keychain)
-        device.keychain.set(key, value.replace(/^(\d+:\d+:\w+:)[\w-]+:/, "$1:"))
-      device.uninstall()
+      device.state.hasFence = true
       const updated = start()
       device.clock.advance(3_600_000)
       device.state.dies = dies && { ...dies, at: device.writes() + dies.at }
@@ -310,12 +308,13 @@ describe.each(PLATFORMS)("%s", (kind) => {
 })
 
 it("A1: a module that gives too little is none, whatever it was asked for", async () => {
-  const crypto = nativeCrypto(
-    (length) => new Uint8Array(length - 1),
-    async () => new ArrayBuffer(31),
-  )
-  expect(() => crypto.randomBytes(16)).toThrow(expect.objectContaining({ code: "crypto_unavailable" }))
-  expect(await codeOf(Promise.resolve(crypto.sha256(new Uint8Array(1))))).toBe("crypto_unavailable")
+  const crypto = {
+    randomBytes: (length: number) => new Uint8Array(length - 1),
+    sha256: () => new Uint8Array(31),
+  }
+  for (const length of [1, 16, 32])
+    expect(() => randomBytes(crypto, length)).toThrow(expect.objectContaining({ code: "crypto_unavailable" }))
+  expect(await codeOf(s256(crypto, "a"))).toBe("crypto_unavailable")
 })
 
 it.each([

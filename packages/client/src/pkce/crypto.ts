@@ -2,26 +2,37 @@ import { toBase64url } from "@pkce/protocol"
 import { PkceError } from "../errors.js"
 import type { CryptoPort } from "../platforms/ports.js"
 
-const unavailable = () => new PkceError("crypto_unavailable", "start")
-
-// Looked for when it is needed, so that a server which only renders the page need not have it.
-function engine(): Crypto {
-  const crypto = globalThis.crypto as Crypto | undefined
-  // A1: there is no other source of randomness to fall back to.
-  if (!crypto?.getRandomValues || !crypto.subtle) throw unavailable()
-  return crypto
+/** WebCrypto as a port. It is looked for when it is needed, so that a server which only renders the page need not have it. */
+export const webCrypto: CryptoPort = {
+  // Nothing without `subtle`, which pages have in secure contexts only: so that no window opens for a login in vain.
+  randomBytes: (length) => crypto.subtle && crypto.getRandomValues(new Uint8Array(length)),
+  sha256: async (data) =>
+    new Uint8Array(await crypto.subtle.digest("SHA-256", data as Uint8Array<ArrayBuffer>)),
 }
 
-/** WebCrypto as a port. */
-export const webCrypto: CryptoPort = {
-  randomBytes: (length) => engine().getRandomValues(new Uint8Array(length)),
-  sha256: async (data) =>
-    new Uint8Array(await engine().subtle.digest("SHA-256", data as Uint8Array<ArrayBuffer>)),
+const unavailable = () => new PkceError("crypto_unavailable", "start")
+
+/** A1: a source that throws, or gives less than was asked for, is none; and there is no other to fall back to. */
+export function randomBytes(crypto: CryptoPort, length: number): Uint8Array {
+  try {
+    const bytes = crypto.randomBytes(length)
+    if (bytes.length === length) return bytes
+  } catch {}
+  throw unavailable()
 }
 
 /** 256 random bits as 43 characters: a verifier, a state or a nonce, each its own draw. */
-export function randomText(crypto: CryptoPort): string {
-  const bytes = crypto.randomBytes(32)
-  if (bytes.length !== 32) throw unavailable()
-  return toBase64url(bytes)
+export const randomText = (crypto: CryptoPort): string => toBase64url(randomBytes(crypto, 32))
+
+/** SHA-256 of an ASCII text; from a port that fails, nothing (A1). */
+export async function sha256(crypto: CryptoPort, text: string): Promise<Uint8Array> {
+  try {
+    const hash = await crypto.sha256(Uint8Array.from(text, (letter) => letter.charCodeAt(0)))
+    if (hash.length === 32) return hash
+  } catch {}
+  throw unavailable()
 }
+
+/** The S256 transformation (RFC 7636 section 4.2). */
+export const s256 = async (crypto: CryptoPort, verifier: string): Promise<string> =>
+  toBase64url(await sha256(crypto, verifier))

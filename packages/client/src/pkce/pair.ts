@@ -1,6 +1,5 @@
-import { toBase64url } from "@pkce/protocol"
 import type { CryptoPort } from "../platforms/ports.js"
-import { randomText, webCrypto } from "./crypto.js"
+import { randomText, s256, webCrypto } from "./crypto.js"
 
 /** A PKCE verifier and its challenge (RFC 7636). */
 export interface PkcePair {
@@ -22,6 +21,5 @@ export interface PkcePair {
  */
 export async function createPkcePair(crypto: CryptoPort = webCrypto): Promise<PkcePair> {
   const verifier = randomText(crypto)
-  const ascii = Uint8Array.from(verifier, (letter) => letter.charCodeAt(0))
-  return { verifier, challenge: toBase64url(await crypto.sha256(ascii)), method: "S256" }
+  return { verifier, challenge: await s256(crypto, verifier), method: "S256" }
 }

@@ -1,6 +1,7 @@
-import { keychainStorage, type NativeOutcome, nativeBrowser, nativeCrypto } from "./native.js"
-import type { Platform } from "./ports.js"
+import { nativeBrowser } from "./native.js"
+import type { CryptoPort, Platform } from "./ports.js"
 import { sha256 } from "./sha256.js"
+import { keychainStorage } from "./slots.js"
 
 interface Handle {
   remove(): Promise<void>
@@ -31,7 +32,6 @@ export interface CapacitorPlugins {
   Preferences?: {
     get(options: { key: string }): Promise<{ value: string | null }>
     set(options: { key: string; value: string }): Promise<void>
-    remove(options: { key: string }): Promise<void>
   }
 }
 
@@ -62,7 +62,10 @@ const AFTER_FIRST_UNLOCK_THIS_DEVICE_ONLY = 3
 export function capacitor(plugins: CapacitorPlugins, { name = "pkce" }: CapacitorOptions = {}): Platform {
   const { App, Browser, SecureStorage, Preferences } = plugins
   // The web view has a secure generator; `subtle` it has in secure contexts only, which a scheme of the app's need not be.
-  const crypto = nativeCrypto((length) => globalThis.crypto.getRandomValues(new Uint8Array(length)), sha256)
+  const crypto: CryptoPort = {
+    randomBytes: (length) => globalThis.crypto.getRandomValues(new Uint8Array(length)),
+    sha256,
+  }
 
   /** A listener that may be ended before the plugin has answered. */
   function listen(added: Promise<Handle>): () => void {
@@ -70,23 +73,17 @@ export function capacitor(plugins: CapacitorPlugins, { name = "pkce" }: Capacito
     return () => void added.then((handle) => handle.remove()).catch(() => {})
   }
 
-  let prepared: Promise<void> | undefined
-  const ready = () => {
-    prepared ??= SecureStorage.setDefaultKeychainAccess(AFTER_FIRST_UNLOCK_THIS_DEVICE_ONLY)
-    return prepared
-  }
-
   return {
     name: "capacitor",
     crypto,
     browser: nativeBrowser({
       open: (url) =>
-        new Promise<NativeOutcome>((resolve, reject) => {
+        new Promise((resolve, reject) => {
           // P1: on Android it comes with the redirect too, and sometimes before the link does.
           const stop = listen(
             Browser.addListener("browserFinished", () => {
               stop()
-              resolve({ type: "maybe" })
+              resolve({ type: "dismiss" })
             }),
           )
           Browser.open({ url }).catch((error) => {
@@ -99,19 +96,25 @@ export function capacitor(plugins: CapacitorPlugins, { name = "pkce" }: Capacito
     }),
     storage: keychainStorage(
       {
-        get: async (key) => ready().then(() => SecureStorage.getItem(key)),
-        set: async (key, value) => ready().then(() => SecureStorage.setItem(key, value)),
-        delete: async (key) => ready().then(() => SecureStorage.removeItem(key)),
+        getItem: (key) => SecureStorage.getItem(key),
+        async setItem(key, value) {
+          await SecureStorage.setDefaultKeychainAccess(AFTER_FIRST_UNLOCK_THIS_DEVICE_ONLY)
+          await SecureStorage.setItem(key, value)
+        },
+        removeItem: (key) => SecureStorage.removeItem(key),
       },
       name,
       crypto,
       Preferences && {
-        get: async (key) => (await Preferences.get({ key })).value,
-        set: (key, value) => Preferences.set({ key, value }),
-        delete: (key) => Preferences.remove({ key }),
+        getItem: async (key) => (await Preferences.get({ key })).value,
+        setItem: (key, value) => Preferences.set({ key, value }),
       },
     ),
-    callbackUrl: async () => (await App.getLaunchUrl())?.url ?? null,
+    callbackUrl: () =>
+      App.getLaunchUrl().then(
+        (launch) => launch?.url ?? null,
+        () => null,
+      ),
     links: (listener) => listen(App.addListener("appUrlOpen", ({ url }) => listener(url))),
     wakes: (listener) => listen(App.addListener("resume", listener)),
   }

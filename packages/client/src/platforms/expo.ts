@@ -1,15 +1,6 @@
-import {
-  type AppStateLike,
-  appWakes,
-  type FenceLike,
-  fenceStore,
-  keychainStorage,
-  type LinkingLike,
-  nativeBrowser,
-  nativeCrypto,
-  nativeLinks,
-} from "./native.js"
-import type { Platform } from "./ports.js"
+import { type AppStateLike, type LinkingLike, nativeApp, nativeBrowser } from "./native.js"
+import type { CryptoPort, Platform } from "./ports.js"
+import { type FenceLike, keychainStorage } from "./slots.js"
 
 interface StoreOptions {
   keychainAccessible?: number
@@ -81,40 +72,30 @@ export function expo(modules: ExpoModules, options: ExpoOptions = {}): Platform 
   const { ephemeral = false, name = "pkce" } = options
   // K5: the same on every call: Android finds a value only with the options that it was written with.
   const access = { keychainAccessible: SecureStore.AFTER_FIRST_UNLOCK_THIS_DEVICE_ONLY }
-  const crypto = nativeCrypto(
-    (length) => Crypto.getRandomBytes(length),
-    (data) => Crypto.digest("SHA-256", data),
-  )
+  const crypto: CryptoPort = {
+    randomBytes: (length) => Crypto.getRandomBytes(length),
+    sha256: async (data) => new Uint8Array(await Crypto.digest("SHA-256", data as Uint8Array<ArrayBuffer>)),
+  }
   return {
     name: "expo",
     crypto,
     browser: nativeBrowser({
-      async open(url, redirectUri) {
-        const result = await WebBrowser.openAuthSessionAsync(url, redirectUri, {
-          preferEphemeralSession: ephemeral,
-        })
-        if (result.type === "success" && result.url) return { type: "callback", url: result.url }
-        // iOS knows that the user has cancelled. Android knows only that the app is back in front (P1).
-        return { type: result.type === "cancel" ? "cancelled" : "maybe" }
-      },
+      // iOS knows that the user has cancelled. Android knows only that the app is back in front (P1).
+      open: (url, redirectUri) =>
+        WebBrowser.openAuthSessionAsync(url, redirectUri, { preferEphemeralSession: ephemeral }),
       close: () => WebBrowser.dismissAuthSession(),
       visit: (url) => WebBrowser.openBrowserAsync(url),
     }),
     storage: keychainStorage(
       {
-        get: (key) => SecureStore.getItemAsync(key, access),
-        async set(key, value) {
-          // iOS keeps the accessibility class that an item was made with.
-          await SecureStore.deleteItemAsync(key, access)
-          await SecureStore.setItemAsync(key, value, access)
-        },
-        delete: (key) => SecureStore.deleteItemAsync(key, access),
+        getItem: (key) => SecureStore.getItemAsync(key, access),
+        setItem: (key, value) => SecureStore.setItemAsync(key, value, access),
+        removeItem: (key) => SecureStore.deleteItemAsync(key, access),
       },
       name,
       crypto,
-      fence && fenceStore(fence),
+      fence,
     ),
-    ...nativeLinks(Linking),
-    wakes: appWakes(AppState),
+    ...nativeApp(Linking, AppState),
   }
 }

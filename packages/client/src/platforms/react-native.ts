@@ -1,17 +1,8 @@
-import {
-  type AppStateLike,
-  appWakes,
-  type FenceLike,
-  fenceStore,
-  keychainStorage,
-  type LinkingLike,
-  type NativeOutcome,
-  nativeBrowser,
-  nativeCrypto,
-  nativeLinks,
-} from "./native.js"
+import { PkceError } from "../errors.js"
+import { type AppStateLike, type LinkingLike, nativeApp, nativeBrowser } from "./native.js"
 import type { Platform } from "./ports.js"
 import { sha256 } from "./sha256.js"
+import { type FenceLike, keychainStorage } from "./slots.js"
 
 /** The modules that {@link reactNative} is made of. */
 export interface ReactNativeModules {
@@ -70,8 +61,8 @@ export interface ReactNativeOptions {
 export function reactNative(modules: ReactNativeModules, options: ReactNativeOptions = {}): Platform {
   const { InAppBrowser, Keychain, Linking, AppState, randomBytes, fence } = modules
   const { ephemeral = false, name = "pkce" } = options
-  const crypto = nativeCrypto(randomBytes, sha256)
-  const wakes = appWakes(AppState)
+  const crypto = { randomBytes, sha256 }
+  const app = nativeApp(Linking, AppState)
   // K5: readable after the first unlock, on this device only; no question to the user.
   const accessOf = (service: string) => ({
     service,
@@ -80,51 +71,47 @@ export function reactNative(modules: ReactNativeModules, options: ReactNativeOpt
   })
 
   /** The browser app tells nothing: the user is back when this app is in front again. */
-  async function openBrowserApp(url: string): Promise<NativeOutcome> {
+  async function openBrowserApp(url: string) {
     const back = new Promise<void>((resolve) => {
-      const stop = wakes(() => {
+      const stop = app.wakes(() => {
         stop()
         resolve()
       })
     })
     await Linking.openURL(url)
     await back
-    return { type: "maybe" }
+    return { type: "dismiss" }
   }
 
   return {
     name: "react-native",
     crypto,
     browser: nativeBrowser({
-      async open(url, redirectUri) {
-        if (!(await InAppBrowser?.isAvailable())) return openBrowserApp(url)
-        const shown = { ephemeralWebSession: ephemeral, showInRecents: true }
-        const result = await InAppBrowser?.openAuth(url, redirectUri, shown)
-        // Its Android half may answer with an older link (P4): the client knows which login a callback is for.
-        if (result?.type === "success" && result.url) return { type: "callback", url: result.url }
-        return { type: result?.type === "cancel" ? "cancelled" : "maybe" }
-      },
+      // Its Android half may answer with an older link (P4): the client knows which login a callback is for.
+      open: async (url, redirectUri) =>
+        InAppBrowser && (await InAppBrowser.isAvailable())
+          ? InAppBrowser.openAuth(url, redirectUri, { ephemeralWebSession: ephemeral, showInRecents: true })
+          : openBrowserApp(url),
       close: () => InAppBrowser?.closeAuth(),
       visit: (url) => Linking.openURL(url),
     }),
     storage: keychainStorage(
       {
-        async get(key) {
+        async getItem(key) {
           const found = await Keychain.getGenericPassword(accessOf(key))
           return found ? found.password : null
         },
-        async set(key, value) {
+        async setItem(key, value) {
           // `false` is how it says that nothing was written.
           if ((await Keychain.setGenericPassword("pkce", value, accessOf(key))) === false)
-            throw new Error("the keychain did not take it")
+            throw new PkceError("storage_unavailable", "storage")
         },
-        delete: async (key) => void (await Keychain.resetGenericPassword(accessOf(key))),
+        removeItem: (key) => Keychain.resetGenericPassword(accessOf(key)),
       },
       name,
       crypto,
-      fence && fenceStore(fence),
+      fence,
     ),
-    ...nativeLinks(Linking),
-    wakes,
+    ...app,
   }
 }

@@ -1,174 +1,142 @@
 import { PkceError } from "../errors.js"
-import type { LossReason, StoragePort } from "./ports.js"
+import { randomText, s256 } from "../pkce/crypto.js"
+import type { CryptoPort, LossReason, StoragePort } from "./ports.js"
 
-/** A platform's store of small texts, such as a keychain. What it throws is never taken for an empty store. */
-export interface KeyValue {
-  get(key: string): Promise<string | null>
+/** A store that is uninstalled with the app, such as AsyncStorage. It gets a random number, and no secret. */
+export interface FenceLike {
+  getItem(key: string): Promise<string | null>
+  setItem(key: string, value: string): Promise<unknown>
+}
+
+/** A keychain. What it throws is never taken for an empty one. */
+export interface KeychainLike extends FenceLike {
   /** Durable before it resolves. */
-  set(key: string, value: string): Promise<void>
-  delete(key: string): Promise<void>
+  setItem(key: string, value: string): Promise<unknown>
+  removeItem(key: string): Promise<unknown>
 }
 
-export interface SlotOptions {
-  /** Letters, digits, `.`, `_` and `-`: more is not allowed in every keychain. */
-  name: string
-  /** Bytes that one value may have. */
-  limit: number
-  /** Whether an error of the store says that the device is locked: the value is there, and not to be had now. */
-  isLocked(error: unknown): boolean
-  /** A store that is uninstalled with the app, which a keychain may outlive. It gets no secret. */
-  fence?: KeyValue
-  randomText(): string
-}
+/** Bytes of one value; more than that iOS has refused in some versions. */
+const LIMIT = 2048
+/** `errSecInteractionNotAllowed`: before the first unlock after a restart. */
+const LOCKED = /-25308|interaction is not allowed/i
 
-interface Slot {
+interface Written {
+  /** The higher one counts. */
   generation: number
   /** The installation that wrote it; empty without a fence. */
   install: string
-  /** `null` where the record was deleted. */
+  /** `null`: nothing was written to its end. */
   text: string | null
-  chunks: number
-}
-
-/** What was found: which slot is to be written next, and what counts. */
-interface Found {
-  text: string | null
-  generation: number
-  target: 0 | 1
-  /** Chunks of the slots, so that none stays behind. */
-  chunks: [number, number]
-  install: string
-  lost?: LossReason
-}
-
-const SLOTS = ["a", "b"] as const
-/** Bytes that may stand before a chunk's part of the text. */
-const HEAD = 64
-const DELETED = "-"
-const CHUNK = /^(\d+):(\d+):(\w+):([\w-]*):(.*)$/s
-
-/** A keychain counts bytes: in JSON every character can be one of ASCII. */
-const ascii = (json: string) =>
-  json.replace(/[\u007f-\uffff]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`)
-
-/** FNV-1a, 32 bits: tells a torn text from a whole one. It protects from nobody. */
-function checksum(text: string): string {
-  let hash = 0x811c9dc5
-  for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193)
-  return (hash >>> 0).toString(36)
 }
 
 /**
- * The record in a store of small texts, such that no crash can tear it: two slots are written in turn, in chunks that fit, and
- * the chunk with the header last. A slot that is not whole does not count, and the other one does. The text must be JSON.
+ * The record in a keychain, such that no crash can tear it: two slots are written in turn, in chunks that fit. A slot ends with
+ * its hash, is written from its beginning and cleared from its end. So its chunks always follow on one another, and a slot
+ * that is not whole does not count: the other one does.
  *
  * With a `fence` it notices that the app was installed anew over a keychain that outlived it, and that a backup brought a
  * record which this device cannot open: both are told once, and the user logs in again.
+ *
+ * @param name letters, digits, `.`, `_` and `-`: more is not allowed in every keychain.
  */
-export function slotStorage(store: KeyValue, options: SlotOptions): StoragePort {
-  const { name, limit, fence } = options
+export function keychainStorage(
+  keychain: KeychainLike,
+  name: string,
+  crypto: CryptoPort,
+  fence: FenceLike | undefined,
+): StoragePort {
   const listeners = new Set<(reason: LossReason) => void>()
-  const keyOf = (slot: 0 | 1, chunk: number) => `${name}.${SLOTS[slot]}.${chunk}`
   const fenceKey = `${name}.install`
   let queue: Promise<unknown> = Promise.resolve()
 
-  /** `null` for a slot that was never written, `undefined` for one that is not whole. */
-  async function readSlot(slot: 0 | 1): Promise<Slot | null | undefined> {
-    const first = await store.get(keyOf(slot, 0))
-    if (first === null) return null
-    const [, generation, chunks = "", sum, install = "", part = ""] = CHUNK.exec(first) ?? []
-    if (!generation) return undefined
-    let text = part
-    for (let chunk = 1; chunk < Number(chunks); chunk++) {
-      const next = await store.get(keyOf(slot, chunk))
-      if (!next?.startsWith(`${generation}:`)) return undefined
-      text += next.slice(generation.length + 1)
+  async function openSlot(key: string) {
+    let chunks = 0
+    let found = ""
+    const next = () => keychain.getItem(`${key}.${chunks}`)
+    for (let chunk = await next(); chunk !== null; chunk = await next()) {
+      found += chunk
+      chunks++
     }
-    if (checksum(text) !== sum) return undefined
-    // Parsed and written again, so that what was not changed compares as equal.
-    const record = text === DELETED ? null : JSON.stringify(JSON.parse(text))
-    return { generation: Number(generation), install, text: record, chunks: Number(chunks) }
+    const [body = "", hash, rest] = found.split("\n")
+    const isWhole = hash === (await s256(crypto, body))
+    const written: Written = isWhole
+      ? JSON.parse(decodeURIComponent(body))
+      : { generation: 0, install: "", text: null }
+    return {
+      ...written,
+      /** Written to its end, and yet not what was written. */
+      isBroken: !isWhole && rest !== undefined,
+      async write(text: string) {
+        while (chunks > 0) await keychain.removeItem(`${key}.${--chunks}`)
+        for (let from = 0; from < text.length; from += LIMIT)
+          await keychain.setItem(`${key}.${chunks++}`, text.slice(from, from + LIMIT))
+      },
+    }
   }
 
-  async function find(): Promise<Found> {
-    const [a, b] = [await readSlot(0), await readSlot(1)]
-    const newest = !b || (a && a.generation > b.generation) ? a : b
-    const [install = "", holds] = ((await fence?.get(fenceKey)) ?? "").split(":")
-    const found: Found = {
-      text: newest?.text ?? null,
-      generation: newest?.generation ?? 0,
-      target: newest === a && a ? 1 : 0,
-      chunks: [a?.chunks ?? 1, b?.chunks ?? 1],
-      install,
+  async function change(decide: (current: string | null) => string | null | undefined): Promise<void> {
+    const [a, b] = [await openSlot(`${name}.a`), await openSlot(`${name}.b`)]
+    const [newest, other] = a.generation > b.generation ? [a, b] : [b, a]
+    let { text } = newest
+    let [install = "", holds] = ((await fence?.getItem(fenceKey)) ?? "").split(":")
+
+    async function mark(holdsNow: "" | "1") {
+      holds = holdsNow
+      await fence?.setItem(fenceKey, `${install}:${holds}`)
     }
+    async function remove() {
+      if (holds) await mark("")
+      // What counts goes last: until then it is there.
+      await other.write("")
+      await newest.write("")
+    }
+
+    let lost: LossReason | undefined
     // P10: the keychain of an app that was removed, or another device's.
     // One from before there was a fence is of no installation, and good.
-    if (fence && found.text !== null && newest?.install && newest.install !== install)
-      return { ...found, text: null, lost: "reinstalled" }
-    // P11: nothing whole, where something was written; or nothing at all, where the fence says that there was.
-    const isBroken = !newest && (a === undefined || b === undefined)
-    if (isBroken || (!newest && holds === "1")) return { ...found, lost: "unreadable" }
-    return found
-  }
+    if (fence && newest.install && newest.install !== install) lost = "reinstalled"
+    // P11: nothing whole, where the fence says that there was a record; or one that is not what was written.
+    if (text === null && (holds || a.isBroken || b.isBroken)) lost = "unreadable"
+    if (lost) text = null
+    // Also what a crash has left of a first login, or of a logout.
+    if (text === null) await remove()
+    if (lost) for (const listener of listeners) listener(lost)
 
-  async function write(found: Found, text: string | null): Promise<void> {
-    const { target } = found
-    const install = fence ? found.install || options.randomText() : ""
-    const whole = ascii(text ?? DELETED)
-    const size = limit - HEAD
-    const parts: string[] = []
-    for (let from = 0; from < whole.length; from += size) parts.push(whole.slice(from, from + size))
-    const generation = found.generation + 1
-    const isFirst = text !== null && (found.text === null || !found.install)
-
+    const next = decide(text)
+    if (next === null) return remove()
+    if (next === undefined) return
+    if (fence) install ||= randomText(crypto)
+    const body = ascii(JSON.stringify({ generation: newest.generation + 1, install, text: next }))
     // The fence first: a record whose installation is not known yet would look like another one's.
-    if (fence && isFirst) await fence.set(fenceKey, `${install}:0`)
-    for (let chunk = parts.length - 1; chunk > 0; chunk--)
-      await store.set(keyOf(target, chunk), `${generation}:${parts[chunk]}`)
-    // The header last: until it is there, the slot is not whole.
-    const header = `${generation}:${parts.length}:${checksum(whole)}:${install}:`
-    await store.set(keyOf(target, 0), header + parts[0])
-    for (let chunk = parts.length; chunk < found.chunks[target]; chunk++)
-      await store.delete(keyOf(target, chunk))
-
-    if (fence && isFirst) await fence.set(fenceKey, `${install}:1`)
-    if (text !== null) return
-    // Logged out: nothing of the session stays behind.
-    const other = target === 0 ? 1 : 0
-    for (let chunk = 0; chunk < found.chunks[other]; chunk++) await store.delete(keyOf(other, chunk))
-    if (fence && install) await fence.set(fenceKey, `${install}:0`)
+    if (!holds) await mark("")
+    await other.write(`${body}\n${await s256(crypto, body)}\n`)
+    if (!holds) await mark("1")
   }
 
-  /** What there is. What was lost is cleared away, and told once. */
-  async function load(): Promise<Found> {
-    const found = await find()
-    if (!found.lost) return found
-    await write({ ...found, text: null }, null)
-    for (const listener of listeners) listener(found.lost)
-    return find()
-  }
-
-  /** One at a time: the app is one process, and its calls cross. */
-  function inTurn<T>(work: () => Promise<T>): Promise<T> {
-    const turn = queue.then(work).catch((error: unknown) => {
-      if (error instanceof PkceError) throw error
-      throw new PkceError(options.isLocked(error) ? "storage_locked" : "storage_unavailable", "storage")
-    })
-    queue = turn.catch(() => {})
-    return turn
-  }
-
-  return {
-    read: () => inTurn(async () => (await load()).text),
-    update: (change) =>
-      inTurn(async () => {
-        const found = await load()
-        const next = change(found.text)
-        if (next !== undefined && next !== found.text) await write(found, next)
-      }),
+  const storage: StoragePort = {
+    async read() {
+      let text: string | null = null
+      await storage.update((current) => {
+        text = current
+        return undefined
+      })
+      return text
+    },
+    /** One at a time: the app is one process, and its calls cross. */
+    update(decide) {
+      const changed = queue.then(() => change(decide))
+      queue = changed.catch(() => {})
+      return changed.catch((error: unknown) => {
+        throw LOCKED.test(String(error)) ? new PkceError("storage_locked", "storage") : error
+      })
+    },
     onLost(listener) {
       listeners.add(listener)
       return () => void listeners.delete(listener)
     },
   }
+  return storage
 }
+
+/** A keychain counts bytes: every character is one of ASCII. */
+const ascii = (json: string) => json.replace(/[^ -$&-~]+/g, encodeURIComponent)

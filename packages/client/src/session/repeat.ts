@@ -1,3 +1,4 @@
+import { randomBytes } from "../pkce/crypto.js"
 import type { ClockPort, CryptoPort } from "../platforms/ports.js"
 import { pause } from "./clock.js"
 import type { Answer, Call, Wire } from "./wire.js"
@@ -27,7 +28,7 @@ export async function repeat(
   for (let bound = 500; ; bound *= 2) {
     const answer = await wire.send({ ...call, timeout: left() })
     if (settled(answer) || bound > LONGEST) return answer
-    const [byte = 0] = crypto.randomBytes(1)
+    const [byte = 0] = randomBytes(crypto, 1)
     const wait = Math.max((byte / 256) * bound, answer.wait)
     if (wait >= left()) return answer
     await pause(clock, wait)

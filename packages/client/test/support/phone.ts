@@ -41,6 +41,8 @@ export function phone() {
     appData,
     opened,
     locked: false,
+    /** An app from before there was a fence has none. */
+    hasFence: true,
     /** The link that the app was started with; it stays, as it does on both systems (P4). */
     initialUrl: null as string | null,
     /** The process dies at its n-th write to the keychain, before or after it. */
@@ -93,7 +95,6 @@ export function phone() {
     const fence = {
       getItem: (key: string) => native(mine, () => appData.get(key) ?? null),
       setItem: (key: string, value: string) => native(mine, () => void appData.set(key, value)),
-      removeItem: (key: string) => native(mine, () => void appData.delete(key)),
     }
     const Linking = {
       addEventListener: (_: "url", listener: (event: { url: string }) => void) =>
@@ -112,7 +113,7 @@ export function phone() {
       const answer = await state.behaviour(url, redirectUri)
       return mine === process ? answer : never
     }
-    return { get, set, remove, fence, Linking, AppState, browse }
+    return { get, set, remove, fence: state.hasFence ? fence : undefined, Linking, AppState, browse }
   }
 
   const platforms = {
@@ -134,7 +135,10 @@ export function phone() {
         // SubtleCrypto takes its names and no others.
         digest: (algorithm, data) => crypto.subtle.digest(algorithm, data),
       }
-      return expo({ WebBrowser, SecureStore, Crypto, Linking, AppState, fence, ...more }, options)
+      return expo(
+        { WebBrowser, SecureStore, Crypto, Linking, AppState, ...(fence && { fence }), ...more },
+        options,
+      )
     },
 
     reactNative(more: Partial<ReactNativeModules> = {}, options: ReactNativeOptions = {}): Platform {
@@ -156,7 +160,7 @@ export function phone() {
       }
       const random = (length: number) => new Uint8Array(randomBytes(length))
       return reactNative(
-        { InAppBrowser, Keychain, Linking, AppState, fence, randomBytes: random, ...more },
+        { InAppBrowser, Keychain, Linking, AppState, ...(fence && { fence }), randomBytes: random, ...more },
         options,
       )
     },
@@ -191,12 +195,11 @@ export function phone() {
         setItem: set,
         removeItem: remove,
       }
-      const Preferences: CapacitorPlugins["Preferences"] = {
+      const Preferences: CapacitorPlugins["Preferences"] = fence && {
         get: async ({ key }) => ({ value: await fence.getItem(key) }),
         set: ({ key, value }) => fence.setItem(key, value),
-        remove: ({ key }) => fence.removeItem(key),
       }
-      return capacitor({ App, Browser, SecureStorage, Preferences })
+      return capacitor({ App, Browser, SecureStorage, ...(Preferences && { Preferences }) })
     },
   }
 
