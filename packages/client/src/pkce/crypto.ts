@@ -24,15 +24,11 @@ export function randomBytes(crypto: CryptoPort, length: number): Uint8Array {
 /** 256 random bits as 43 characters: a verifier, a state or a nonce, each its own draw. */
 export const randomText = (crypto: CryptoPort): string => toBase64url(randomBytes(crypto, 32))
 
-/** SHA-256 of an ASCII text; from a port that fails, nothing (A1). */
-export async function sha256(crypto: CryptoPort, text: string): Promise<Uint8Array> {
+/** The S256 transformation (RFC 7636 section 4.2) of an ASCII text. A1, as above. */
+export async function s256(crypto: CryptoPort, text: string): Promise<string> {
   try {
     const hash = await crypto.sha256(Uint8Array.from(text, (letter) => letter.charCodeAt(0)))
-    if (hash.length === 32) return hash
+    if (hash.length === 32) return toBase64url(hash)
   } catch {}
   throw unavailable()
 }
-
-/** The S256 transformation (RFC 7636 section 4.2). */
-export const s256 = async (crypto: CryptoPort, verifier: string): Promise<string> =>
-  toBase64url(await sha256(crypto, verifier))
