@@ -1,4 +1,4 @@
-import type { BrowserOutcome, BrowserPort } from "./ports.js"
+import type { BrowserPort } from "./ports.js"
 
 /** Something that was subscribed to, as React Native's modules hand it out. */
 export interface Subscription {
@@ -61,23 +61,24 @@ export function nativeBrowser(browser: NativeBrowser): BrowserPort {
   return {
     start(redirectUri, clock) {
       let isOpen = false
-      let end = (_: BrowserOutcome) => {}
+      let cancel = () => {}
       return {
         redirectUri,
         open: (url) =>
           new Promise((resolve, reject) => {
-            end = resolve
+            cancel = () => resolve({ type: "cancelled" })
             isOpen = true
             const gone = browser.open(url, redirectUri).finally(() => {
               isOpen = false
             })
             gone.then(({ type, url }) => {
               if (type === "success" && url) resolve({ type: "callback", url })
-              else clock.after(type === "cancel" ? 0 : GRACE, () => resolve({ type: "cancelled" }))
+              else if (type === "cancel") cancel()
+              else clock.after(GRACE, cancel)
             }, reject)
           }),
         async close() {
-          end({ type: "cancelled" })
+          cancel()
           if (!isOpen) return
           isOpen = false
           try {
@@ -88,6 +89,6 @@ export function nativeBrowser(browser: NativeBrowser): BrowserPort {
         },
       }
     },
-    visit: async (url) => void (await browser.visit(url)),
+    visit: browser.visit,
   }
 }

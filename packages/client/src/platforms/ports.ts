@@ -6,7 +6,7 @@ export interface BrowserPort {
    */
   start(redirectUri: string, clock: ClockPort): BrowserRun | Promise<BrowserRun>
   /** Opens a page from which nothing comes back: the provider's logout. */
-  visit?(url: string): void | Promise<void>
+  visit?(url: string): unknown
 }
 
 export interface BrowserRun {

@@ -1,4 +1,3 @@
-import { PkceError } from "../errors.js"
 import { type AppStateLike, type LinkingLike, nativeApp, nativeBrowser } from "./native.js"
 import type { Platform } from "./ports.js"
 import { sha256 } from "./sha256.js"
@@ -104,7 +103,7 @@ export function reactNative(modules: ReactNativeModules, options: ReactNativeOpt
         async setItem(key, value) {
           // `false` is how it says that nothing was written.
           if ((await Keychain.setGenericPassword("pkce", value, accessOf(key))) === false)
-            throw new PkceError("storage_unavailable", "storage")
+            throw new Error("not stored")
         },
         removeItem: (key) => Keychain.resetGenericPassword(accessOf(key)),
       },

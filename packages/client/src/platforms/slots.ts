@@ -127,7 +127,9 @@ export function keychainStorage(
       const changed = queue.then(() => change(decide))
       queue = changed.catch(() => {})
       return changed.catch((error: unknown) => {
-        throw LOCKED.test(String(error)) ? new PkceError("storage_locked", "storage") : error
+        if (error instanceof PkceError) throw error
+        const isLocked = LOCKED.test(String((error as Error | undefined)?.message))
+        throw new PkceError(isLocked ? "storage_locked" : "storage_unavailable", "storage")
       })
     },
     onLost(listener) {
@@ -138,5 +140,5 @@ export function keychainStorage(
   return storage
 }
 
-/** A keychain counts bytes: every character is one of ASCII. */
+/** A keychain counts bytes: with what is not ASCII percent-encoded, every character is one. */
 const ascii = (json: string) => json.replace(/[^ -$&-~]+/g, encodeURIComponent)
