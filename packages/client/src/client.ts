@@ -4,7 +4,6 @@ import type { SignedIn } from "./login/exchange.js"
 import type { FlowDeps, LoginFlow } from "./login/flow.js"
 import { createLogins, type LoginOptions, type LoginResult, type Restored } from "./login/login.js"
 import { createProviderList, type ProviderList } from "./login/provider.js"
-import { webCrypto } from "./pkce/crypto.js"
 import { originOf } from "./pkce/url.js"
 import type { Platform } from "./platforms/ports.js"
 import { baseOf, secure } from "./session/base.js"
@@ -128,7 +127,7 @@ const globalFetch: typeof fetch = (input, init) => globalThis.fetch(input, init)
  */
 export function createPkceClient(options: PkceClientOptions): PkceClient {
   const { platform, redirectUri = {}, flow = appFlow, device } = options
-  const { http = globalFetch, clock = systemClock, crypto = webCrypto, storage } = platform
+  const { http = globalFetch, clock = systemClock, crypto, storage } = platform
   const base = baseOf(options.server, platform)
   const apiOrigins = (options.apiOrigins ?? []).map(secure)
 

@@ -3,8 +3,8 @@ import type { PkceClientOptions } from "./client.js"
 import { PkceError } from "./errors.js"
 import type { LoginFlow } from "./login/flow.js"
 import { createProviderList } from "./login/provider.js"
-import { randomText, webCrypto } from "./pkce/crypto.js"
-import { createPkcePair } from "./pkce/pair.js"
+import { randomText } from "./pkce/crypto.js"
+import { drawPair } from "./pkce/pair.js"
 import { originOf } from "./pkce/url.js"
 import { isEmbedded } from "./platforms/embedded.js"
 import type { ClockPort, CryptoPort, Platform } from "./platforms/ports.js"
@@ -128,7 +128,7 @@ async function checkHosted(flow: LoginFlow, redirectUri: string, deps: Deps): Pr
   const { crypto, provider } = deps
   const at = redirectUri || (flow.login ? "poll" : "its pages' messages")
   try {
-    const { verifier, challenge } = await createPkcePair(crypto)
+    const { verifier, challenge } = await drawPair(crypto)
     const request = { code_verifier: verifier }
     const state = randomText(crypto)
     await flow.begin({ options: {}, provider, redirectUri, state, challenge, device: {}, request })
@@ -179,7 +179,7 @@ export async function diagnose(options: PkceClientOptions): Promise<Diagnosis> {
   const wire = createWire(http, clock, () => baseOf(options.server, platform)())
   const record = createRecordStore(platform.storage)
   const state = createSessionState(record, clock, createEvents())
-  const deps: Deps = { platform, clock, crypto: platform.crypto ?? webCrypto, wire, state, provider }
+  const deps: Deps = { platform, clock, crypto: platform.crypto, wire, state, provider }
 
   await check("random", () => checkRandom(deps))
   await check("browser", () => checkBrowser(deps))

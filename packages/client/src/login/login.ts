@@ -2,7 +2,7 @@ import type { Device } from "@pkce/protocol"
 import { PkceError } from "../errors.js"
 import { looksLikeCallback, refused } from "../pkce/callback.js"
 import { randomText } from "../pkce/crypto.js"
-import { createPkcePair } from "../pkce/pair.js"
+import { drawPair } from "../pkce/pair.js"
 import type { BrowserRun, Platform } from "../platforms/ports.js"
 import type { ClientSession, Events } from "../session/events.js"
 import { joined } from "../session/joined.js"
@@ -155,8 +155,8 @@ export function createLogins(deps: LoginDeps): Logins {
       const drawn = randomText(crypto)
 
       async function prepare(redirectUri: string): Promise<Prepared> {
-        const pkce = await createPkcePair(crypto)
-        const step = await createPkcePair(crypto)
+        const pkce = await drawPair(crypto)
+        const step = await drawPair(crypto)
         await state.load()
         const { url, ...begun } = await flow.begin({
           options,

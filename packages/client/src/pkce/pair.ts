@@ -19,7 +19,10 @@ export interface PkcePair {
  * const { verifier, challenge } = await createPkcePair()
  * ```
  */
-export async function createPkcePair(crypto: CryptoPort = webCrypto): Promise<PkcePair> {
+export const createPkcePair = (crypto: CryptoPort = webCrypto): Promise<PkcePair> => drawPair(crypto)
+
+/** The same, for who has a source: an app whose platform is not WebCrypto does not carry it. */
+export async function drawPair(crypto: CryptoPort): Promise<PkcePair> {
   const verifier = randomText(crypto)
   return { verifier, challenge: await s256(crypto, verifier), method: "S256" }
 }

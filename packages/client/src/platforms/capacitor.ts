@@ -67,30 +67,25 @@ export function capacitor(plugins: CapacitorPlugins, { name = "pkce" }: Capacito
     sha256,
   }
 
-  /** A listener that may be ended before the plugin has answered. */
-  function listen(added: Promise<Handle>): () => void {
-    added.catch(() => {})
-    return () => void added.then((handle) => handle.remove()).catch(() => {})
-  }
-
   return {
     name: "capacitor",
     crypto,
     browser: nativeBrowser({
-      open: (url) =>
-        new Promise((resolve, reject) => {
-          // P1: on Android it comes with the redirect too, and sometimes before the link does.
-          const stop = listen(
-            Browser.addListener("browserFinished", () => {
-              stop()
-              resolve({ type: "dismiss" })
-            }),
-          )
-          Browser.open({ url }).catch((error) => {
-            stop()
-            reject(error)
-          })
-        }),
+      async open(url) {
+        let finish = () => {}
+        const finished = new Promise<void>((resolve) => {
+          finish = resolve
+        })
+        // P1: on Android it comes with the redirect too, and sometimes before the link does.
+        const listener = await Browser.addListener("browserFinished", finish)
+        try {
+          await Browser.open({ url })
+          await finished
+        } finally {
+          listener.remove().catch(() => {})
+        }
+        return { type: "dismiss" }
+      },
       close: () => Browser.close(),
       visit: (url) => Browser.open({ url }),
     }),
@@ -110,12 +105,9 @@ export function capacitor(plugins: CapacitorPlugins, { name = "pkce" }: Capacito
         setItem: (key, value) => Preferences.set({ key, value }),
       },
     ),
-    callbackUrl: () =>
-      App.getLaunchUrl().then(
-        (launch) => launch?.url ?? null,
-        () => null,
-      ),
-    links: (listener) => listen(App.addListener("appUrlOpen", ({ url }) => listener(url))),
-    wakes: (listener) => listen(App.addListener("resume", listener)),
+    // A plugin that is not there is no reason not to start.
+    callbackUrl: async () => (await App.getLaunchUrl().catch(() => null))?.url,
+    links: (listener) => App.addListener("appUrlOpen", ({ url }) => listener(url)).catch(() => {}),
+    wakes: (listener) => App.addListener("resume", listener).catch(() => {}),
   }
 }

@@ -1,5 +1,6 @@
 import { homedir } from "node:os"
 import { join } from "node:path"
+import { webCrypto } from "../pkce/crypto.js"
 import { openSystemBrowser } from "./cli-browser.js"
 import { loopbackBrowser } from "./cli-loopback.js"
 import { fileStorage } from "./cli-storage.js"
@@ -37,6 +38,7 @@ export function cli(options: CliOptions = {}): Platform {
   const { openBrowser = openSystemBrowser, name = "session" } = options
   return {
     name: "cli",
+    crypto: webCrypto,
     browser: loopbackBrowser(openBrowser),
     storage: fileStorage(options.directory ?? join(configurationFolder(), "pkce"), name),
   }

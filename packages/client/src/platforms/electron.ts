@@ -1,5 +1,6 @@
 import { join } from "node:path"
 import { PkceError } from "../errors.js"
+import { webCrypto } from "../pkce/crypto.js"
 import { fileStorage } from "./cli-storage.js"
 import { nativeBrowser } from "./native.js"
 import type { Platform, StoragePort } from "./ports.js"
@@ -74,6 +75,7 @@ export function electron(modules: ElectronModules, options: ElectronOptions = {}
 
   return {
     name: "electron",
+    crypto: webCrypto,
     browser: nativeBrowser({
       async open(url) {
         await shell.openExternal(url)
@@ -91,14 +93,10 @@ export function electron(modules: ElectronModules, options: ElectronOptions = {}
     links(listener) {
       listeners.add(listener)
       for (const url of early.splice(0)) listener(url)
-      return () => void listeners.delete(listener)
     },
     // Windows and Linux start the app with the link as an argument.
     callbackUrl: () => process.argv.find(isUrl) ?? null,
-    wakes(listener) {
-      app.on("browser-window-focus", listener)
-      return () => void app.off("browser-window-focus", listener)
-    },
+    wakes: (listener) => app.on("browser-window-focus", listener),
   }
 }
 

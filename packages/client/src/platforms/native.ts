@@ -25,22 +25,13 @@ const GRACE = 1500
 
 /** Links and wakings of React Native, with or without Expo. */
 export const nativeApp = (linking: LinkingLike, appState: AppStateLike) => ({
-  links(listener: (url: string) => void) {
-    const subscription = linking.addEventListener("url", ({ url }) => listener(url))
-    return () => subscription.remove()
-  },
-  // A start without a link, or a module that cannot tell: neither is a reason not to start.
-  callbackUrl: () =>
-    linking.getInitialURL().then(
-      (url) => url ?? null,
-      () => null,
-    ),
-  wakes(listener: () => void) {
-    const subscription = appState.addEventListener("change", (state) => {
+  links: (listener: (url: string) => void) => linking.addEventListener("url", ({ url }) => listener(url)),
+  // A module that cannot tell is no reason not to start.
+  callbackUrl: () => linking.getInitialURL().catch(() => null),
+  wakes: (listener: () => void) =>
+    appState.addEventListener("change", (state) => {
       if (state === "active") listener()
-    })
-    return () => subscription.remove()
-  },
+    }),
 })
 
 export interface NativeBrowser {

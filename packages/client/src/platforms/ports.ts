@@ -36,9 +36,9 @@ export interface StoragePort {
   update(change: (current: string | null) => string | null | undefined): Promise<void>
   /**
    * Tells when what was stored is gone for good: the app was installed anew over what the device had kept, or a backup
-   * brought what this device cannot open. Not for a storage that is locked, or fails: that throws. Returns what ends it.
+   * brought what this device cannot open. Not for a storage that is locked, or fails: that throws.
    */
-  onLost?(listener: (reason: LossReason) => void): () => void
+  onLost?(listener: (reason: LossReason) => void): void
 }
 
 export type LossReason = "reinstalled" | "unreadable"
@@ -61,25 +61,24 @@ export interface ClockPort {
 /** The client's copies in other tabs. A message says only that the record changed, never what is in it. */
 export interface ChangesPort {
   post(): void
-  subscribe(listener: () => void): () => void
+  subscribe(listener: () => void): void
 }
 
-/** A platform: plain objects, so that a test can replace each of them. */
+/** A platform: plain objects, so that a test can replace each of them. What listens to one listens as long as the app lives. */
 export interface Platform {
   name: string
   /** Web: the session is bound to a cookie of the backend, and every request of ours bears it. */
   bind?: "cookie" | undefined
   browser: BrowserPort
   storage: StoragePort
-  /** Default: WebCrypto. */
-  crypto?: CryptoPort
+  crypto: CryptoPort
   clock?: ClockPort
   /** Default: the global `fetch`. */
   http?: typeof fetch
   /** Where a `server` that is only a path belongs to. */
   origin?(): string | undefined
   /** The URL that the app was started or reloaded with. It need not be a callback. */
-  callbackUrl?(): string | null | Promise<string | null>
+  callbackUrl?(): string | null | Promise<string | null | undefined>
   /** Called before any other work once that URL was seen to be a callback. */
   clearCallbackUrl?(): void
   changes?: ChangesPort
@@ -88,8 +87,8 @@ export interface Platform {
    * none to be had within a few seconds: two that go at once only send the identical request twice.
    */
   lock?(): Promise<() => void>
-  /** URLs that the system hands to the running app; which of them are callbacks is not judged here. Returns what ends it. */
-  links?(listener: (url: string) => void): () => void
-  /** The app came to the front, or the network came back. Returns what ends it. */
-  wakes?(listener: () => void): () => void
+  /** URLs that the system hands to the running app; which of them are callbacks is not judged here. */
+  links?(listener: (url: string) => void): void
+  /** The app came to the front, or the network came back. */
+  wakes?(listener: () => void): void
 }

@@ -72,8 +72,8 @@ export function reactNative(modules: ReactNativeModules, options: ReactNativeOpt
   /** The browser app tells nothing: the user is back when this app is in front again. */
   async function openBrowserApp(url: string) {
     const back = new Promise<void>((resolve) => {
-      const stop = app.wakes(() => {
-        stop()
+      const subscription = app.wakes(() => {
+        subscription.remove()
         resolve()
       })
     })

@@ -132,10 +132,7 @@ export function keychainStorage(
         throw new PkceError(isLocked ? "storage_locked" : "storage_unavailable", "storage")
       })
     },
-    onLost(listener) {
-      listeners.add(listener)
-      return () => void listeners.delete(listener)
-    },
+    onLost: (listener) => void listeners.add(listener),
   }
   return storage
 }

@@ -1,3 +1,4 @@
+import { webCrypto } from "../pkce/crypto.js"
 import type { BrowserPort, ChangesPort, Platform } from "./ports.js"
 import { indexedDbStorage } from "./web-storage.js"
 
@@ -37,7 +38,6 @@ function broadcastChanges(name: string): ChangesPort {
     post: () => channel.postMessage(0),
     subscribe(listener) {
       channel.onmessage = listener
-      return () => channel.close()
     },
   }
 }
@@ -53,12 +53,8 @@ const turn = (name: string) =>
   })
 
 /** The network is back, or the page is seen again. */
-function wakes(listener: () => void): () => void {
-  const events = ["online", "visibilitychange"]
-  for (const event of events) addEventListener(event, listener)
-  return () => {
-    for (const event of events) removeEventListener(event, listener)
-  }
+function wakes(listener: () => void): void {
+  for (const event of ["online", "visibilitychange"]) addEventListener(event, listener)
 }
 
 /**
@@ -79,6 +75,7 @@ export function web({ popup, bind, name = "pkce" }: WebOptions = {}): Platform {
   return {
     name: "web",
     bind,
+    crypto: webCrypto,
     browser: redirectBrowser,
     storage: indexedDbStorage(name),
     origin: () => globalThis.location?.origin,

@@ -1,6 +1,6 @@
 import { isTerminal } from "@pkce/protocol"
 import { PkceError } from "../errors.js"
-import { createPkcePair } from "../pkce/pair.js"
+import { drawPair } from "../pkce/pair.js"
 import type { Platform } from "../platforms/ports.js"
 import { pause } from "./clock.js"
 import type { ClientSession, Events } from "./events.js"
@@ -43,7 +43,7 @@ export function createLine(deps: LineDeps): Line {
    * for one, or nobody is logged in.
    */
   async function step(): Promise<void> {
-    const drawn = await createPkcePair(crypto)
+    const drawn = await drawPair(crypto)
     // F3: all tabs and processes share the one step that is drawn here. R7: it is durable before it is sent.
     const session = await record.update((stored) => {
       const { session } = stored

@@ -94,14 +94,8 @@ export function fakeDevice(
         device.callbackUrl = null
         device.cleared++
       },
-      links: (listener) => {
-        links.add(listener)
-        return () => void links.delete(listener)
-      },
-      wakes: (listener) => {
-        wakes.add(listener)
-        return () => void wakes.delete(listener)
-      },
+      links: (listener) => void links.add(listener),
+      wakes: (listener) => void wakes.add(listener),
       changes: {
         post: () => queueMicrotask(() => listeners.forEach((tell) => void tell())),
         subscribe: (listener) => {
