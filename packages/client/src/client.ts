@@ -151,9 +151,7 @@ export function createPkceClient(options: PkceClientOptions): PkceClient {
 
   storage.onLost?.((reason) => events.emit({ type: "storage_lost", session: null, reason }))
   // What has become due meanwhile is renewed; what hinders it shows when a token is asked for.
-  platform.wakes?.(() => {
-    if (state.current()) line.getSessionToken().catch(() => {})
-  })
+  platform.wakes?.(() => void line.getSessionToken().catch(() => {}))
 
   return {
     get session() {

@@ -181,7 +181,6 @@ export function createLogins(deps: LoginDeps): Logins {
       const redirectUri = flow.browser ? "" : redirectUriOf(provider)
       listen()
       let run: BrowserRun | undefined
-      let isLate = false
       let forget = () => {}
       const close = () => run?.close()
       // A late abort closes what is closed already, which is nothing.
@@ -196,13 +195,11 @@ export function createLogins(deps: LoginDeps): Logins {
         const wait: Wait = { login }
         waiting.set(run, wait)
         // Not every system tells that its user has gone away.
-        forget = clock.after(LIFETIME, () => {
-          isLate = true
-          close()
+        const limit = new Promise<never>((_, reject) => {
+          forget = clock.after(LIFETIME, () => reject(refused("flow_expired")))
         })
-        const outcome = await run.open(url, (candidate) => isFor(login, candidate))
+        const outcome = await Promise.race([run.open(url, (candidate) => isFor(login, candidate)), limit])
         if (outcome.type === "callback") return await finish(outcome.url)
-        if (isLate && !wait.result) throw refused("flow_expired")
         // A cancelled login stays pending: on some systems the callback comes after the "cancel".
         return wait.result ?? { status: outcome.type }
       } catch (error) {

@@ -1,5 +1,5 @@
 import { PkceError } from "../errors.js"
-import { type CallbackResult, ignored, readCallback, refused } from "../pkce/callback.js"
+import { ignored, readCallback, refused } from "../pkce/callback.js"
 import type { ClockPort } from "../platforms/ports.js"
 import { type Age, ageSince } from "../session/clock.js"
 import { type ClientRecord, closeLogin, type RecordStore, type StoredLogin } from "../session/record.js"
@@ -12,11 +12,11 @@ export const LIFETIME = 600_000
 export const isFor = (login: StoredLogin, url: string): boolean => !readCallback(url, login).ignorable
 
 /** Why no login of this app takes the URL. */
-function unmatched({ logins, used }: ClientRecord, url: string) {
+function unmatched({ logins, used }: ClientRecord, url: string): PkceError {
   // B3, B4: known and over, or never asked for.
   if (used.some((state) => url.includes(`state=${state}`))) return ignored("callback_used")
   const [newest] = logins.slice(-1)
-  return newest ? readCallback(url, newest) : ignored("callback_unexpected")
+  return newest ? (readCallback(url, newest) as PkceError) : ignored("callback_unexpected")
 }
 
 /** The logins in the record. */
@@ -44,32 +44,26 @@ export function createTransactions(record: RecordStore, clock: ClockPort): Trans
     },
 
     async take(url) {
-      let outcome: StoredLogin | CallbackResult | PkceError | undefined
       // B3: one atomic change makes one taker. The code marks a login as taken: a copy of the same callback finds it there and
       // joins, a callback with another code comes too late.
-      await record.update((stored) => {
+      const outcome = await record.update((stored) => {
         const login = stored.logins.find((waiting) => isFor(waiting, url))
-        if (!login) {
-          outcome = unmatched(stored, url)
-          return
-        }
+        if (!login) return unmatched(stored, url)
         const { request, parameter = "code" } = login
         const answer = isOver(login) ? refused("flow_expired") : readCallback(url, login)
-        const failed = answer instanceof PkceError
-        outcome = failed ? answer : login
-        if (login.redeemedAt) {
-          if (!failed && answer.code !== request[parameter]) outcome = ignored("callback_used")
-        } else if (failed) closeLogin(stored, login.state)
-        else {
-          login.redeemedAt = clock.wall()
-          request[parameter] = answer.code
-          if (!login.parameter) request.iss = answer.iss
+        if (answer instanceof PkceError) {
+          if (!login.redeemedAt) closeLogin(stored, login.state)
+          return answer
         }
+        if (login.redeemedAt) return answer.code === request[parameter] ? login : ignored("callback_used")
+        login.redeemedAt = clock.wall()
+        request[parameter] = answer.code
+        if (!login.parameter) request.iss = answer.iss
+        return login
       })
       if (outcome instanceof PkceError) throw outcome
-      const login = outcome as StoredLogin
-      ages.delete(login.state)
-      return login
+      ages.delete(outcome.state)
+      return outcome
     },
 
     async unfinished() {

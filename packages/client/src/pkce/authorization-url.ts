@@ -48,10 +48,18 @@ export function createAuthorizationUrl(options: AuthorizationUrlOptions): string
     ...(nonce !== undefined && { nonce }),
     code_challenge: options.codeChallenge,
   }
-  return authorizationUrl(authorizationEndpoint, request, params)
+  try {
+    return authorizationUrl(authorizationEndpoint, request, params)
+  } catch (error) {
+    throw error instanceof PkceError ? error : new PkceError("invalid_request", "start")
+  }
 }
 
-/** The same, of names as they are sent: the protocol's own, and further ones, a list for each who asks for some. */
+/**
+ * The same, of names as they are sent: the protocol's own, and further ones, a list for each who asks for some.
+ *
+ * @throws URIError for text that cannot be encoded.
+ */
 export function authorizationUrl(
   endpoint: string,
   request: Record<string, string>,
@@ -69,10 +77,6 @@ export function authorizationUrl(
     throw new PkceError("reserved_parameter", "start")
   }
   const ours = { ...request, response_type: "code", code_challenge_method: "S256" }
-  try {
-    const text = [...asked, ...Object.entries(ours)].map((pair) => pair.map(encodeURIComponent).join("="))
-    return `${address}?${[query, ...text].filter(Boolean).join("&")}`
-  } catch {
-    throw new PkceError("invalid_request", "start")
-  }
+  const text = [...asked, ...Object.entries(ours)].map((pair) => pair.map(encodeURIComponent).join("="))
+  return `${address}?${[query, ...text].filter(Boolean).join("&")}`
 }

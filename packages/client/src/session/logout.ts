@@ -46,8 +46,7 @@ export function createLogout({ wire, record, state, platform }: LogoutDeps, line
     const url = answer.body.logout_url
     if (!options.provider || typeof url !== "string") return
     // It may be relative to the request that it answers, which is `/logout` of the mount.
-    const from = url.startsWith("/") ? originOf(wire.base()) : `${wire.base()}/`
-    await platform.browser.visit?.(originOf(url) ? url : from + url)
+    await platform.browser.visit?.(originOf(url) ? url : `${wire.base()}/${url}`)
   }
 
   const logout: Logout["logout"] = async (options = {}) => {
