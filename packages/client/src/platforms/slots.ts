@@ -128,7 +128,7 @@ export function keychainStorage(
       queue = changed.catch(() => {})
       return changed.catch((error: unknown) => {
         if (error instanceof PkceError) throw error
-        const isLocked = LOCKED.test(String((error as Error | undefined)?.message))
+        const isLocked = LOCKED.test(String(error))
         throw new PkceError(isLocked ? "storage_locked" : "storage_unavailable", "storage")
       })
     },

@@ -19,7 +19,7 @@ export function createFetch(http: typeof fetch, line: Line, allowed: () => (stri
     }
     const send = (token: string | null) => {
       const headers = new Headers(init?.headers ?? request.headers)
-      if (token) headers.set("authorization", `Bearer ${token}`)
+      if (token) headers.set("Authorization", `Bearer ${token}`)
       return http(request.url ? input : url, { ...init, headers })
     }
     const token = await line.getSessionToken()
