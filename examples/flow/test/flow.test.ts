@@ -4,7 +4,7 @@ import { createServer } from "node:http"
 import type { AddressInfo } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { createPkceClient, type Platform } from "@pkce/client"
+import { createPkceClient, type Platform, webCrypto } from "@pkce/client"
 import { cli } from "@pkce/client/cli"
 import { createPkceServer, memoryStore } from "@pkce/server"
 import { nodeAuth } from "@pkce/server/node"
@@ -89,6 +89,7 @@ async function appSteps(changes: { url?: string; callback?: string; verifier?: s
   }
   const platform: Platform = {
     name: "test",
+    crypto: webCrypto,
     storage: { read: async () => null, update: async () => {} },
     http: async (input) => Response.json(answers[new URL(String(input)).pathname]),
     browser: {

@@ -39,6 +39,7 @@ it("P18: a custom scheme: the page jumps to the app, and its button leads there 
     flow: hosted(),
     platform: {
       name: "phone",
+      crypto: platform.crypto,
       storage: platform.storage,
       http: room.http,
       browser: {

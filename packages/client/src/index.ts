@@ -5,6 +5,7 @@ export type { SignedIn } from "./login/exchange.js"
 export type { LoginOptions, LoginResult, Restored } from "./login/login.js"
 export { type AuthorizationUrlOptions, createAuthorizationUrl } from "./pkce/authorization-url.js"
 export { type CallbackResult, type ExpectedCallback, parseCallback } from "./pkce/callback.js"
+export { webCrypto } from "./pkce/crypto.js"
 export { createPkcePair, type PkcePair } from "./pkce/pair.js"
 export type {
   BrowserOutcome,

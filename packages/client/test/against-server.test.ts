@@ -8,6 +8,7 @@ import { startFakeProvider } from "../../server/src/testing/provider.js"
 import type { FakeProvider } from "../../server/src/testing/provider-types.js"
 import { createPkceClient, type PkceClient } from "../src/client.js"
 import { diagnose } from "../src/diagnose.js"
+import { webCrypto } from "../src/pkce/crypto.js"
 import type { ClockPort, Platform } from "../src/platforms/ports.js"
 import type { PkceClientEvent } from "../src/session/events.js"
 import { type FakeStorage, fakeStorage } from "../src/testing/storage.js"
@@ -146,6 +147,7 @@ function device(http: typeof fetch, storage: FakeStorage) {
   const platform: Platform = {
     name: "test",
     clock,
+    crypto: webCrypto,
     http,
     storage,
     browser: {
@@ -283,7 +285,13 @@ it("diagnose asks a real backend about the redirect URI, and the provider hears 
     diagnose({
       server: `${base}/auth`,
       redirectUri,
-      platform: { name: "test", clock, storage: fakeStorage(), browser: { start: () => Promise.reject() } },
+      platform: {
+        name: "test",
+        clock,
+        crypto: webCrypto,
+        storage: fakeStorage(),
+        browser: { start: () => Promise.reject() },
+      },
     })
   expect((await diagnosed(registered)).text).toContain(`ok   redirect: ${registered} is registered`)
   const { checks } = await diagnosed(`${registered}/other`)

@@ -2,6 +2,7 @@ import { HttpResponse, http } from "msw"
 import { setupServer } from "msw/node"
 import { afterAll, afterEach, beforeAll, expect, it } from "vitest"
 import { createPkceClient } from "../src/client.js"
+import { webCrypto } from "../src/pkce/crypto.js"
 import { fakeBackend, provider } from "../src/testing/backend.js"
 import { fakeClock } from "../src/testing/clock.js"
 import { codeOf, honest, REDIRECT } from "../src/testing/device.js"
@@ -29,6 +30,7 @@ function app() {
     providers: [provider],
     platform: {
       name: "test",
+      crypto: webCrypto,
       storage: fakeStorage(),
       browser: {
         start: (redirectUri) => ({

@@ -2,6 +2,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest"
 import { click } from "../../server/test/support/hosted.js"
 import { createPkceClient, type PkceClientOptions } from "../src/client.js"
 import { hosted, type UserCode } from "../src/hosted.js"
+import { webCrypto } from "../src/pkce/crypto.js"
 import { answer } from "../src/testing/answers.js"
 import { provider } from "../src/testing/backend.js"
 import { codeOf, fakeDevice } from "../src/testing/device.js"
@@ -29,7 +30,7 @@ function television() {
     start: () => Promise.reject(new Error("opened")),
     visit: (url: string) => void visited.push(url),
   }
-  const platform = { name: "tv", clock, http, storage, browser }
+  const platform = { name: "tv", clock, crypto: webCrypto, http, storage, browser }
   return {
     storage,
     shown,

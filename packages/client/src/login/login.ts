@@ -113,10 +113,10 @@ export function createLogins(deps: LoginDeps): Logins {
   function takeLink(url: string): void {
     if (isCallback(url)) handleRedirect(url).catch(tell("login_failed"))
   }
-  let listens = false
-  function listen(): void {
-    if (!listens) platform.links?.(takeLink)
-    listens = true
+  /** Once. */
+  let listen = () => {
+    platform.links?.(takeLink)
+    listen = () => {}
   }
 
   async function restore(): Promise<Restored> {
@@ -207,7 +207,7 @@ export function createLogins(deps: LoginDeps): Logins {
         throw error instanceof PkceError ? error : new PkceError("authorization_error", "start")
       } finally {
         forget()
-        if (run) waiting.delete(run)
+        waiting.delete(run as BrowserRun)
         close()
       }
     },

@@ -2,7 +2,15 @@ import { toBase64url } from "@pkce/protocol"
 import { PkceError } from "../errors.js"
 import type { CryptoPort } from "../platforms/ports.js"
 
-/** WebCrypto as a port. It is looked for when it is needed, so that a server which only renders the page need not have it. */
+/**
+ * WebCrypto as a port, for a platform of your own. It is looked for when it is needed, so that a server which only renders the
+ * page need not have it.
+ *
+ * @example
+ * ```ts
+ * const platform: Platform = { name: "kiosk", crypto: webCrypto, browser, storage }
+ * ```
+ */
 export const webCrypto: CryptoPort = {
   // Nothing without `subtle`, which pages have in secure contexts only: so that no window opens for a login in vain.
   randomBytes: (length) => crypto.subtle && crypto.getRandomValues(new Uint8Array(length)),

@@ -73,7 +73,7 @@ export function expo(modules: ExpoModules, options: ExpoOptions = {}): Platform 
   // K5: the same on every call: Android finds a value only with the options that it was written with.
   const access = { keychainAccessible: SecureStore.AFTER_FIRST_UNLOCK_THIS_DEVICE_ONLY }
   const crypto: CryptoPort = {
-    randomBytes: (length) => Crypto.getRandomBytes(length),
+    randomBytes: Crypto.getRandomBytes,
     sha256: async (data) => new Uint8Array(await Crypto.digest("SHA-256", data as Uint8Array<ArrayBuffer>)),
   }
   return {

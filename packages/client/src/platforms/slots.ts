@@ -23,8 +23,8 @@ const LOCKED = /-25308|interaction is not allowed/i
 interface Written {
   /** The higher one counts. */
   generation: number
-  /** The installation that wrote it; empty without a fence. */
-  install: string
+  /** The installation that wrote it; none without a fence. */
+  install?: string
   /** `null`: nothing was written to its end. */
   text: string | null
 }
@@ -53,15 +53,13 @@ export function keychainStorage(
     let chunks = 0
     let found = ""
     const next = () => keychain.getItem(`${key}.${chunks}`)
-    for (let chunk = await next(); chunk !== null; chunk = await next()) {
+    for (let chunk = await next(); chunk; chunk = await next()) {
       found += chunk
       chunks++
     }
     const [body = "", hash, rest] = found.split("\n")
     const isWhole = hash === (await s256(crypto, body))
-    const written: Written = isWhole
-      ? JSON.parse(decodeURIComponent(body))
-      : { generation: 0, install: "", text: null }
+    const written: Written = isWhole ? JSON.parse(body) : { generation: 0, text: null }
     return {
       ...written,
       /** Written to its end, and yet not what was written. */
@@ -77,7 +75,6 @@ export function keychainStorage(
   async function change(decide: (current: string | null) => string | null | undefined): Promise<void> {
     const [a, b] = [await openSlot(`${name}.a`), await openSlot(`${name}.b`)]
     const [newest, other] = a.generation > b.generation ? [a, b] : [b, a]
-    let { text } = newest
     let [install = "", holds] = ((await fence?.getItem(fenceKey)) ?? "").split(":")
 
     async function mark(holdsNow: "" | "1") {
@@ -96,11 +93,11 @@ export function keychainStorage(
     // One from before there was a fence is of no installation, and good.
     if (fence && newest.install && newest.install !== install) lost = "reinstalled"
     // P11: nothing whole, where the fence says that there was a record; or one that is not what was written.
-    if (text === null && (holds || a.isBroken || b.isBroken)) lost = "unreadable"
-    if (lost) text = null
+    if (newest.text === null && (holds || a.isBroken || b.isBroken)) lost = "unreadable"
+    const text = lost ? null : newest.text
     // Also what a crash has left of a first login, or of a logout.
     if (text === null) await remove()
-    if (lost) for (const listener of listeners) listener(lost)
+    if (lost) for (const tell of listeners) tell(lost)
 
     const next = decide(text)
     if (next === null) return remove()
@@ -137,5 +134,6 @@ export function keychainStorage(
   return storage
 }
 
-/** A keychain counts bytes: with what is not ASCII percent-encoded, every character is one. */
-const ascii = (json: string) => json.replace(/[^ -$&-~]+/g, encodeURIComponent)
+/** A keychain counts bytes: in JSON every character can be one of ASCII. */
+const ascii = (json: string) =>
+  json.replace(/[^ -~]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`)

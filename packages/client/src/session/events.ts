@@ -37,16 +37,9 @@ export function createEvents(): Events {
   const listeners = new Set<(event: PkceClientEvent) => void>()
   return {
     emit(event) {
-      for (const listener of listeners) {
-        try {
-          listener(event)
-        } catch (error) {
-          // A listener's fault is the app's to see, and must not break the step that it was told of.
-          setTimeout(() => {
-            throw error
-          })
-        }
-      }
+      // A listener's fault is the app's to see, as a rejection that nobody handles, and must not break the step that it was
+      // told of.
+      for (const listener of listeners) void (async () => listener(event))()
     },
     subscribe(listener) {
       listeners.add(listener)

@@ -131,11 +131,7 @@ export function createLine(deps: LineDeps): Line {
         renewed.catch(() => {})
         return token
       }
-      return renewed.catch((error) => {
-        const token = state.token()
-        if (token) return token
-        throw error
-      })
+      return renewed.catch((error) => state.token() ?? Promise.reject(error))
     },
   }
 }

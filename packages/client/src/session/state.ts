@@ -10,7 +10,7 @@ export interface SessionState {
   current(): StoredSession | null
   /** The same as the app may see it. */
   view(): ClientSession | null
-  /** Reads the record unless that was done, or `again`; listens to the other tabs from then on. */
+  /** Reads the record unless that was done, or `again`. */
   load(again?: boolean): Promise<StoredSession | null>
   /** Takes over what the record now holds, and tells the other tabs. `reason` says why there is no session any more. */
   publish(session: StoredSession | null, reason?: Reason): void
@@ -29,7 +29,6 @@ export function createSessionState(
   let current: StoredSession | null = null
   let tokenAge: Age = () => 0
   let stepAge = tokenAge
-  let isListening = false
   let epoch = 0
 
   const token = (left = 0) =>
@@ -60,17 +59,15 @@ export function createSessionState(
     const seen = epoch
     const { session } = await record.read()
     // What this process adopted meanwhile may be newer than what was read, or older.
-    if (seen !== epoch) await read()
-    else adopt(session)
+    return seen === epoch ? adopt(session) : read()
   }
+
+  changes?.subscribe(() => void read().catch(() => {}))
 
   return {
     current: () => current,
     view,
     async load(again) {
-      // Once, however often the storage fails.
-      if (!isListening) changes?.subscribe(() => void read().catch(() => {}))
-      isListening = true
       if (again || epoch === 0) await read()
       return current
     },

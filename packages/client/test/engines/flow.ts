@@ -1,4 +1,4 @@
-import { createPkceClient, createPkcePair, type Platform } from "@pkce/client"
+import { createPkceClient, createPkcePair, type Platform, webCrypto } from "@pkce/client"
 import { reactNative } from "@pkce/client/react-native"
 import { bareBackend, type Proof, SERVER, virtualClock } from "./world.js"
 
@@ -102,7 +102,7 @@ function device(random: (length: number) => Uint8Array) {
 const start = (platform: Platform) =>
   createPkceClient({ server: SERVER, redirectUri: "com.example.app://callback", platform })
 
-const withoutCrypto = ({ crypto: _, ...platform }: Platform): Platform => platform
+const withWebCrypto = (platform: Platform): Platform => ({ ...platform, crypto: webCrypto })
 
 /** How often each text stands there in a row. */
 function runs(texts: string[]): number[] {
@@ -178,7 +178,7 @@ async function refusals(random: (length: number) => Uint8Array): Promise<Flow["r
     refused[why] = [code, on.opened.length, on.backend.proofs.length]
   }
   await withoutWebCrypto(async () => {
-    await attempt("no WebCrypto", without, withoutCrypto(without.platform))
+    await attempt("no WebCrypto", without, withWebCrypto(without.platform))
     await attempt("too few bytes", short, short.platform)
     await attempt("a module that throws", broken, broken.platform)
   })
@@ -210,7 +210,7 @@ export async function run({ random, sha256 }: Host): Promise<Flow> {
     }
     if (globalThis.crypto?.subtle) {
       const web = device(bytes)
-      told.WebCrypto = await tell(web, withoutCrypto(web.platform))
+      told.WebCrypto = await tell(web, withWebCrypto(web.platform))
     }
     const { crypto } = own.platform
     const { verifier, challenge } = await createPkcePair(crypto)

@@ -31,7 +31,7 @@ const DESCRIPTIONS: Partial<Record<SchemaName, string>> = {
   ErrorAnswer:
     "retryable: the identical request may be sent again, after retry_after seconds where that is given. error_id names the failure in the backend's events.",
   LogoutAnswer:
-    "Open logout_url in the system browser. Relative to the address of the request if it is not absolute.",
+    "Open logout_url in the system browser. If it is not absolute, it is logout/ and a ticket, relative to the address of the request.",
   ConfirmRequest: "Sent by the backend's own page.",
 }
 
