@@ -27,7 +27,7 @@ describe("F10: key rotation", () => {
     const request = requestOf(holder)
     rig.calls.length = 0
     const misled = rig.process([always(two)])
-    const refusal = { code: "unavailable", status: 503, reason: "keyring_missing" }
+    const refusal = { code: "unavailable", status: 503, reason: "keyring_missing", retryAfter: 1 }
     await expect(misled.line.refresh(request)).rejects.toMatchObject(refusal)
     await expect(misled.line.prove(request)).rejects.toMatchObject(refusal)
     const event = { type: "keyring.missing", kid }

@@ -76,6 +76,17 @@ describe("a second party", () => {
     }
   })
 
+  test("F1: is told once, however many alarms are raised at once", async () => {
+    const rig = createRig()
+    const owner = await rig.login()
+    const thief = { ...owner }
+    await rig.refresh(owner)
+    const steps = await Promise.all([rig.refresh({ ...thief }), rig.refresh({ ...thief })])
+    expect(steps.map(outcomeOf)).toEqual(["session_reuse_detected", "session_reuse_detected"])
+    expect(rig.events.filter(({ type }) => type === "session.reuse_detected")).toHaveLength(1)
+    expect(rig.reuses).toHaveLength(1)
+  })
+
   test("a hook that throws leaves the answer and the revocation as they are", async () => {
     const rig = createRig({
       onReuse() {
@@ -111,6 +122,7 @@ describe("F6: a token that we did not issue", () => {
       "r1",
       "r1......",
       `${holder.token}.`,
+      `x${holder.token}`,
       `${holder.token}\n`,
       "x".repeat(1e6),
     ]
@@ -135,9 +147,12 @@ describe("F6: a token that we did not issue", () => {
     const rig = createRig()
     const request = requestOf(await rig.login())
     rig.calls.length = 0
-    for (const challenge of ["", "short", `${request.challenge.slice(0, -1)}B`, `${request.challenge}=`]) {
+    const lengths = [31, 33].map((length) => Buffer.alloc(length).toString("base64url"))
+    const spellings = [`${request.challenge.slice(0, -1)}B`, `${request.challenge}=`]
+    for (const challenge of ["", "short", ...lengths, ...spellings]) {
       await expect(rig.line.refresh({ ...request, challenge })).rejects.toMatchObject({
         code: "invalid_request",
+        reason: "session_challenge",
       })
     }
     expect(rig.calls).toEqual([])

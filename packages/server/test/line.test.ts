@@ -20,14 +20,15 @@ describe("an honest client", () => {
     const tokens = new Set([holder.token])
     for (let gen = 1; gen <= 70; gen++) {
       rig.clock.seconds += 10
-      expect(outcomeOf(await rig.refresh(holder))).toBe(GRANTED)
+      const step = await rig.refresh(holder)
+      expect([outcomeOf(step), step]).toMatchObject([GRANTED, { now: rig.clock.seconds }])
       expect((await rig.row(holder.sid)).gen).toBe(gen)
       tokens.add(holder.token)
     }
     expect(tokens.size).toBe(71)
-    expect(rig.events.map((event) => "generation" in event && event.generation)).toEqual(
-      Array.from({ length: 70 }, (_, i) => i + 1),
-    )
+    const who = { session_id: holder.sid, sub: "the user", provider: "auth0" }
+    const told = { type: "session.refreshed", ...who, repeat: false, forward: false }
+    expect(rig.events).toEqual(Array.from({ length: 70 }, (_, i) => ({ ...told, generation: i + 1 })))
   })
 
   test("F2: the identical request gets the identical answer, whatever the delay, and is never reuse", async () => {
@@ -47,6 +48,7 @@ describe("an honest client", () => {
       expect(again.outcome === "granted" && again.refreshToken).toBe(
         first.outcome === "granted" && first.refreshToken,
       )
+      expect(rig.events.at(-1)).toMatchObject({ generation: 1, repeat: true, forward: false })
     }
     expect((await rig.row(holder.sid)).gen).toBe(1)
     accept(holder, request, first)
@@ -67,9 +69,13 @@ describe("an honest client", () => {
     const holder = await rig.login()
     await rig.refresh(holder)
     const late = requestOf(holder)
+    let first: string | undefined
     for (let later = 1; later <= 31; later++) {
       expect(outcomeOf(await rig.refresh(holder))).toBe(GRANTED)
-      expect(outcomeOf(await rig.line.refresh(late))).toBe(later === 1 ? REPEAT : "repeat")
+      first ??= holder.token
+      const again = await rig.line.refresh(late)
+      expect(outcomeOf(again)).toBe(later === 1 ? REPEAT : "repeat")
+      expect(again).toMatchObject({ refreshToken: first })
     }
   })
 
@@ -117,7 +123,8 @@ describe("R9: a store that lost commits", () => {
     }
     const lost = await rolledBack(holder, sent, 2)
     expect(outcomeOf(await lost.refresh(holder))).toBe(GRANTED)
-    expect((await lost.row(holder.sid)).gen).toBe(6)
+    const idleExpiresAt = lost.clock.seconds + 30 * DAY
+    expect(await lost.row(holder.sid)).toMatchObject({ gen: 6, idleExpiresAt })
     expect(lost.events.at(-1)).toMatchObject({ type: "session.refreshed", forward: true })
     // Late copies from before, from inside and from behind the gap: none is reuse, none brings a session token.
     for (const request of sent) expect(outcomeOf(await lost.line.refresh(request))).toBe("repeat")

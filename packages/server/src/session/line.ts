@@ -150,13 +150,12 @@ export function createSessionLine(options: SessionLineOptions): SessionLine {
       const token = await parse(refreshToken)
       if (!token || !(await isAtHome(token, binderOf)) || !(await opens(token, verifier))) return null
       const { row } = await store.find(token.sid)
-      if (!row || row.cur.length === 0) return null
+      if (!row) return null
       // A token from the future proves that the store lost commits (R9): its owner may still log out.
       if (token.gen > row.gen) return row.sid
       const cur = await sha256(concat([token.secret, token.challenge]))
       if (token.gen === row.gen) return equal(cur, row.cur) ? row.sid : null
-      const mark = recall(row, token.gen, cur)
-      return token.gen === row.gen - 1 && (mark === "same" || mark === "unknown") ? row.sid : null
+      return token.gen === row.gen - 1 && recall(row, token.gen, cur) === "same" ? row.sid : null
     },
   }
 }
