@@ -100,6 +100,13 @@ it.each([
   expect(redeemed).toBe(1)
 })
 
+it("C2: another request with the code is a replay, whatever came of the first", async () => {
+  await atProvider()
+  const redemption = createCodeRedemption(rooms)
+  const other = redemption({ code: "code", identifying: ["other"], redeem: never, find: never })
+  await expect(other).rejects.toMatchObject({ code: "login_failed", reason: "code_replay" })
+})
+
 it("G6: what could not be sealed is not fetched: the code is not even claimed", async () => {
   rooms.vault.ready = () => Promise.reject(new PkceError("unavailable"))
   await expect(ask(never)).rejects.toMatchObject({ code: "unavailable" })
