@@ -248,6 +248,15 @@ describe("logout", () => {
     expect((await get("/session", grant.session_token)).status).toBe(200)
   })
 
+  it("C6: a member that it does not know, or of another type, is refused, and the session goes on", async () => {
+    const { grant } = await signIn()
+    for (const body of [{ everywhere: true }, { session_id: grant.session_id }, { state: 1 }]) {
+      const answer = await logout(body, grant.session_token)
+      expect([answer.status, parsed(answer).error]).toEqual([400, "invalid_request"])
+    }
+    expect((await get("/session", grant.session_token)).status).toBe(200)
+  })
+
   it("I3: a provider that cannot be reached keeps nobody signed in", async () => {
     const { grant } = await signIn()
     const twin = createPkceServer({ ...fixture.options, issuer: "http://127.0.0.1:9/" })
@@ -283,6 +292,17 @@ describe("logout", () => {
     expect([answer.status, parsed(answer).error]).toEqual([503, "unavailable"])
     expect(answer.headers["Retry-After"]).toBe("1")
     expect(fixture.events).toContainEqual(expect.objectContaining({ type: "store.failed" }))
+  })
+
+  it("F12: where the store fails behind the end of the session, the same token may ask again for the ticket", async () => {
+    const { grant } = await signIn()
+    const { claim } = fixture.store
+    breakStore("claim")
+    expect((await logout({}, grant.session_token)).status).toBe(503)
+    expect((await get("/session", grant.session_token)).status).toBe(401)
+    Object.assign(fixture.store, { claim })
+    const again = await logout({}, grant.session_token)
+    expect([again.status, parsed(again).logout_url]).toEqual([200, expect.stringMatching(/^logout\//)])
   })
 })
 

@@ -62,6 +62,13 @@ it.each<[string, Identifying]>([
   expect(await outcome()).toBe("repeat")
 })
 
+it("C14: the session that may come of it has an id of its own, of 128 bits that nobody can guess", async () => {
+  const { sid } = await ours(processOff())
+  expect(sid).toMatch(/^[\w-]{22}$/)
+  storeTime += 900
+  expect((await ours(processOff())).sid).not.toBe(sid)
+})
+
 it("G1: a request is kept as its hash alone", async () => {
   expect((await ours(processOff())).fingerprint).toMatch(/^[\w-]{43}$/)
 })
