@@ -98,6 +98,9 @@ it("what is pushed has every parameter, and none of it is in the URL; 200 is tak
 })
 
 it.each([
+  [201, `{"request_uri":""}`, "idp_bad_response", "http_status"],
+  [201, `{"request_uri":["urn:x"]}`, "idp_bad_response", "http_status"],
+  [201, "", "idp_bad_response", "http_status"],
   [202, `{"request_uri":"urn:x"}`, "idp_bad_response", "http_status"],
   [400, `{"error":"invalid_client"}`, "idp_misconfigured", "invalid_client"],
   [401, `{"error":"unauthorized"}`, "idp_misconfigured", "invalid_client"],

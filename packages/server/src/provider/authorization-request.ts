@@ -83,7 +83,7 @@ async function push(
   const answer = await postForm(http, endpoint, credentials, parameters, DEADLINE)
   if ("failure" in answer) throw unanswered(answer, false)
   const { status, body } = answer
-  const document = body.length > 0 ? parseObject(body) : null
+  const document = parseObject(body)
   const uri = document?.request_uri
   // RFC 9126 section 2.2 says 201.
   if ((status === 201 || status === 200) && typeof uri === "string" && uri !== "") return uri
