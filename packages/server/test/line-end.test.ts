@@ -43,9 +43,11 @@ describe("the end of a session", () => {
     expect(outcomeOf(await other.refresh({ ...holder }))).toBe("session_expired")
     const withoutKey = { ...requestOf({ ...holder }), verifier: newVerifier() }
     expect(outcomeOf(await other.line.refresh(withoutKey))).toBe("session_expired")
-    expect(await other.line.prove({ refreshToken: holder.token, verifier: holder.verifier })).toBeNull()
+    const pair = { refreshToken: holder.token, verifier: holder.verifier }
+    expect(await other.line.prove(pair)).toBeNull()
     await other.store.create({ ...newRow(holder.sid), cur: new Uint8Array(), history: new Uint8Array(256) })
     expect(outcomeOf(await other.refresh(holder))).toBe("invalid_token")
+    expect(await other.line.prove(pair)).toBeNull()
   })
 
   test("R30: a client that was offline for 29 days with an answer outstanding goes on", async () => {
