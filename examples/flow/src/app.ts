@@ -52,7 +52,7 @@ export function watchApp(platform: Platform, tell: Tell, memory: Memory = new Ma
     ...(callbackUrl && {
       async callbackUrl() {
         const url = await callbackUrl()
-        if (url !== null) for (const step of await returned(url, memory)) tell(step)
+        if (url) for (const step of await returned(url, memory)) tell(step)
         return url
       },
     }),

@@ -95,7 +95,7 @@ export function electron(modules: ElectronModules, options: ElectronOptions = {}
       for (const url of early.splice(0)) listener(url)
     },
     // Windows and Linux start the app with the link as an argument.
-    callbackUrl: () => process.argv.find(isUrl) ?? null,
+    callbackUrl: () => process.argv.find(isUrl),
     wakes: (listener) => app.on("browser-window-focus", listener),
   }
 }

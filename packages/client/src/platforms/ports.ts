@@ -64,6 +64,8 @@ export interface ChangesPort {
   subscribe(listener: () => void): void
 }
 
+type MaybeUrl = string | null | undefined
+
 /** A platform: plain objects, so that a test can replace each of them. What listens to one listens as long as the app lives. */
 export interface Platform {
   name: string
@@ -78,7 +80,7 @@ export interface Platform {
   /** Where a `server` that is only a path belongs to. */
   origin?(): string | undefined
   /** The URL that the app was started or reloaded with. It need not be a callback. */
-  callbackUrl?(): string | null | Promise<string | null | undefined>
+  callbackUrl?(): MaybeUrl | Promise<MaybeUrl>
   /** Called before any other work once that URL was seen to be a callback. */
   clearCallbackUrl?(): void
   changes?: ChangesPort

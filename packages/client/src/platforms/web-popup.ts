@@ -83,7 +83,7 @@ function popupBrowser(name: string, fallback: BrowserPort): BrowserPort {
 export const popup: WebPopup = (name, fallback) => ({
   browser: popupBrowser(name, fallback),
   callbackUrl() {
-    const url = globalThis.location?.href ?? null
+    const url = globalThis.location?.href
     return url && looksLikeCallback(url, url) ? handOver(name, url) : url
   },
 })

@@ -79,7 +79,7 @@ export function web({ popup, bind, name = "pkce" }: WebOptions = {}): Platform {
     browser: redirectBrowser,
     storage: indexedDbStorage(name),
     origin: () => globalThis.location?.origin,
-    callbackUrl: () => globalThis.location?.href ?? null,
+    callbackUrl: () => globalThis.location?.href,
     // B10: the code does not stay in the history, nor does it become a referrer.
     clearCallbackUrl: () => history.replaceState(history.state, "", location.pathname),
     ...popup?.(`${name}:callback`, redirectBrowser),
