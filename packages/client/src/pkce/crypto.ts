@@ -13,9 +13,10 @@ import type { CryptoPort } from "../platforms/ports.js"
  */
 export const webCrypto: CryptoPort = {
   // Nothing without `subtle`, which pages have in secure contexts only: so that no window opens for a login in vain.
-  randomBytes: (length) => crypto.subtle && crypto.getRandomValues(new Uint8Array(length)),
+  randomBytes: (length) =>
+    globalThis.crypto.subtle && globalThis.crypto.getRandomValues(new Uint8Array(length)),
   sha256: async (data) =>
-    new Uint8Array(await crypto.subtle.digest("SHA-256", data as Uint8Array<ArrayBuffer>)),
+    new Uint8Array(await globalThis.crypto.subtle.digest("SHA-256", data as Uint8Array<ArrayBuffer>)),
 }
 
 const unavailable = () => new PkceError("crypto_unavailable", "start")
