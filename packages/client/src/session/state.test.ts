@@ -70,6 +70,20 @@ it("listens once, however often the first reading fails", async () => {
   expect(listeners).toBe(1)
 })
 
+it("however many ask at the start, the storage is read once", async () => {
+  let reads = 0
+  const record: RecordStore = {
+    async read() {
+      reads++
+      return emptyRecord()
+    },
+    update: async (change) => change(emptyRecord()),
+  }
+  const state = createSessionState(record, fakeClock(), createEvents())
+  await Promise.all(Array.from({ length: 20 }, () => state.load()))
+  expect(reads).toBe(1)
+})
+
 it("what another tab's change makes it read never replaces what this one stored meanwhile", async () => {
   const { state, tell, answer, settle } = await loaded()
   tell()

@@ -1,6 +1,7 @@
 import type { ChangesPort, ClockPort } from "../platforms/ports.js"
 import { type Age, ageSince } from "./clock.js"
 import type { ClientSession, Events, PkceClientEvent } from "./events.js"
+import { joined } from "./joined.js"
 import type { RecordStore, StoredSession } from "./record.js"
 
 type Reason = Extract<PkceClientEvent, { type: "signed_out" }>["reason"]
@@ -51,8 +52,11 @@ export function createSessionState(
     // What was there before the app started is no event.
     if (epoch++ === 0 || before?.refreshToken === next?.refreshToken) return
     const session = view()
-    if (session) events.emit({ type: before?.id === session.id ? "refreshed" : "signed_in", session })
-    else events.emit({ type: "signed_out", session, reason })
+    events.emit(
+      session
+        ? { type: before?.id === session.id ? "refreshed" : "signed_in", session }
+        : { type: "signed_out", session, reason },
+    )
   }
 
   async function read(): Promise<void> {
@@ -62,13 +66,16 @@ export function createSessionState(
     return seen === epoch ? adopt(session) : read()
   }
 
+  // All that ask at the start wait for one reading: each of their own would find the others' and begin again.
+  const load = joined(read)
+
   changes?.subscribe(() => void read().catch(() => {}))
 
   return {
     current: () => current,
     view,
     async load(again) {
-      if (again || epoch === 0) await read()
+      if (again || epoch === 0) await load()
       return current
     },
     publish(session, reason) {
