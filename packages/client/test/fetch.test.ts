@@ -240,6 +240,31 @@ describe("logout", () => {
     })
   })
 
+  it("that the browser cannot show is over all the same, and no error of its module, which quotes the URL, gets out", async () => {
+    const { device } = await loggedIn()
+    device.backend.settings.logoutUrl = "logout/t1"
+    const platform = device.platform()
+    platform.browser.visit = (url) => Promise.reject(new Error(`no app for ${url}`))
+    const app = device.start({ platform })
+    await app.restore()
+    await app.logout({ provider: true })
+    expect(app.session).toBeNull()
+  })
+
+  it("ends the session that the device holds, by its own token, where another process has replaced the one known here", async () => {
+    const { device, app, token } = await loggedIn()
+    const { changes: _, ...alone } = device.platform()
+    await device.start({ platform: alone }).login()
+    const before = device.backend.requests.length
+    await app.logout()
+    const own = expect.stringMatching(/^st\./)
+    expect(device.backend.requests.slice(before)).toMatchObject([{ route: "POST /logout", bearer: own }])
+    expect(device.backend.requests.at(-1)?.bearer).not.toBe(token)
+    expect([...device.backend.rows.values()].map(({ revoked }) => revoked)).toEqual(
+      Array(2).fill("session_revoked"),
+    )
+  })
+
   it("says so where the device cannot forget, but ends the session at the backend", async () => {
     const { device, app } = await loggedIn()
     device.storage.failing = true

@@ -1,3 +1,4 @@
+import type { LogoutAnswer } from "@pkce/protocol"
 import { originOf } from "../pkce/url.js"
 import type { Platform } from "../platforms/ports.js"
 import type { Line } from "./line.js"
@@ -43,16 +44,16 @@ export function createLogout({ wire, record, state, platform }: LogoutDeps, line
     let answer = await wire.send({ ...call, bearer })
     // A token that has just ended, or a network that has just come back.
     if (!answer.ok) answer = await wire.send(call)
-    const url = answer.body.logout_url
-    if (!options.provider || typeof url !== "string") return
+    const url = (answer.body as LogoutAnswer).logout_url
     // It may be relative to the request that it answers, which is `/logout` of the mount.
-    await platform.browser.visit?.(originOf(url) ? url : `${wire.base()}/${url}`)
+    if (options.provider && url) await platform.browser.visit?.(originOf(url) ? url : `${wire.base()}/${url}`)
   }
 
   const logout: Logout["logout"] = async (options = {}) => {
+    // Anew: the token of a session that another process has replaced would end that one, and leave this one alive.
+    let session = await state.load(true).catch(state.current)
     // Ending the other devices needs a session token: asked for only if the present one has ended, and while it still can be.
     if (options.everywhere) await line.getSessionToken().catch(() => {})
-    let session = await state.load().catch(() => null)
     const bearer = state.token()
     try {
       // The record first: the user is out, whatever the network does. A login under way must not sign in again.
@@ -63,7 +64,8 @@ export function createLogout({ wire, record, state, platform }: LogoutDeps, line
       })
     } finally {
       state.publish(null, "logout")
-      if (session) await abandon(session, options, bearer)
+      // A browser that cannot be shown makes no logout fail; what its module says may quote the URL.
+      if (session) await abandon(session, options, bearer).catch(() => {})
     }
   }
 
