@@ -126,6 +126,12 @@ describe("a login", () => {
     expect(String(error.stack)).not.toContain("marker")
   })
 
+  it("of text that no URL can hold is an invalid request, and opens nothing", async () => {
+    const device = fakeDevice()
+    expect(await codeOf(device.start().login({ loginHint: "\ud800" }))).toBe("invalid_request")
+    expect(device.opened).toEqual([])
+  })
+
   it("picks the provider and its redirect URI by id", async () => {
     const other = { ...provider, id: "other", issuer: "https://other.example/", client_id: "app-2" }
     const device = fakeDevice({ redirectUri: { main: REDIRECT, other: "com.example.app://other/callback" } })
@@ -284,6 +290,12 @@ describe("attack rows", () => {
     expect(await app.handleRedirect(url)).toMatchObject({ status: "signed_in" })
     const codes = device.backend.to("POST /exchange").map(({ body }) => body.code)
     expect(new Set(codes).size).toBe(1)
+  })
+
+  it("B2 what is no text at all, such as the initial URL of an app that has none, is nobody's callback", async () => {
+    const app = fakeDevice().start()
+    await app.login()
+    for (const url of [null, undefined, 5, {}]) expect(await app.handleRedirect(url as string)).toBeNull()
   })
 
   it("B4 a stranger's callback changes neither session nor record", async () => {

@@ -48,18 +48,10 @@ export function createAuthorizationUrl(options: AuthorizationUrlOptions): string
     ...(nonce !== undefined && { nonce }),
     code_challenge: options.codeChallenge,
   }
-  try {
-    return authorizationUrl(authorizationEndpoint, request, params)
-  } catch (error) {
-    throw error instanceof PkceError ? error : new PkceError("invalid_request", "start")
-  }
+  return authorizationUrl(authorizationEndpoint, request, params)
 }
 
-/**
- * The same, of names as they are sent: the protocol's own, and further ones, a list for each who asks for some.
- *
- * @throws URIError for text that cannot be encoded.
- */
+/** The same, of names as they are sent: the protocol's own, and further ones, a list for each who asks for some. */
 export function authorizationUrl(
   endpoint: string,
   request: Record<string, string>,
@@ -77,6 +69,10 @@ export function authorizationUrl(
     throw new PkceError("reserved_parameter", "start")
   }
   const ours = { ...request, response_type: "code", code_challenge_method: "S256" }
-  const text = [...asked, ...Object.entries(ours)].map((pair) => pair.map(encodeURIComponent).join("="))
-  return `${address}?${[query, ...text].filter(Boolean).join("&")}`
+  try {
+    const text = [...asked, ...Object.entries(ours)].map((pair) => pair.map(encodeURIComponent).join("="))
+    return `${address}?${[query, ...text].filter(Boolean).join("&")}`
+  } catch {
+    throw new PkceError("invalid_request", "start")
+  }
 }
