@@ -100,6 +100,18 @@ describe("what a phone's browser is told", () => {
     },
   )
 
+  it("P4: a module that answers with an older link ends no login: the callback comes after it", async () => {
+    const { app } = device.start(() => device.platforms.reactNative())
+    device.state.behaviour = async () => {
+      setTimeout(() => device.link(device.callbackFor(device.opened.at(-1) ?? "")), 5)
+      return { type: "success", url: older }
+    }
+    let older = "com.example.app://auth/callback?code=c&state=s"
+    expect(await app.login()).toMatchObject({ status: "signed_in" })
+    older = device.callbackFor(device.opened[0] ?? "")
+    expect(await app.login()).toMatchObject({ status: "signed_in" })
+  })
+
   it("P3: to stay among the recent apps, from where the user finds the way back to it", async () => {
     await device.start(() => device.platforms.reactNative({ InAppBrowser })).app.login()
     expect(asked).toMatchObject([{ showInRecents: true }])

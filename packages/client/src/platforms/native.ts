@@ -36,8 +36,8 @@ export const nativeApp = (linking: LinkingLike, appState: AppStateLike) => ({
 
 export interface NativeBrowser {
   /**
-   * Resolves when the browser is gone, or earlier, with what is known: `success` with the callback, `cancel` where the user has
-   * cancelled; after all else the callback may still be on its way, by a link.
+   * Resolves when the browser is gone, or earlier, with what is known: the callback, or `cancel` where the user has cancelled;
+   * after all else the callback may still be on its way, by a link.
    */
   open(url: string, redirectUri: string): Promise<{ type: string; url?: string }>
   close(): unknown
@@ -55,7 +55,7 @@ export function nativeBrowser(browser: NativeBrowser): BrowserPort {
       let cancel = () => {}
       return {
         redirectUri,
-        open: (url) =>
+        open: (url, expects) =>
           new Promise((resolve, reject) => {
             cancel = () => resolve({ type: "cancelled" })
             isOpen = true
@@ -63,17 +63,19 @@ export function nativeBrowser(browser: NativeBrowser): BrowserPort {
               isOpen = false
             })
             gone.then(({ type, url }) => {
-              if (type === "success" && url) resolve({ type: "callback", url })
+              // P4: a module may answer with an older link, while the callback is still on its way.
+              if (url && expects(url)) resolve({ type: "callback", url })
               else if (type === "cancel") cancel()
               else clock.after(GRACE, cancel)
             }, reject)
           }),
         async close() {
           cancel()
-          if (!isOpen) return
-          isOpen = false
           try {
-            await browser.close()
+            if (isOpen) {
+              isOpen = false
+              await browser.close()
+            }
           } catch {
             // Closing what the user has closed already is an error for some modules and none for us.
           }

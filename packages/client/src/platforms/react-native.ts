@@ -86,7 +86,6 @@ export function reactNative(modules: ReactNativeModules, options: ReactNativeOpt
     name: "react-native",
     crypto,
     browser: nativeBrowser({
-      // Its Android half may answer with an older link (P4): the client knows which login a callback is for.
       open: async (url, redirectUri) =>
         InAppBrowser && (await InAppBrowser.isAvailable())
           ? InAppBrowser.openAuth(url, redirectUri, { ephemeralWebSession: ephemeral, showInRecents: true })
