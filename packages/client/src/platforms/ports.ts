@@ -26,7 +26,10 @@ export type BrowserOutcome =
   /** This page is gone; the login goes on in `restore()`. */
   | { type: "left" }
 
-/** ONE durable text: the client's whole record, so that what belongs together changes together. */
+/**
+ * ONE durable text: the client's whole record, so that what belongs together changes together. What it throws is
+ * `storage_unavailable`, unless it is a `PkceError` of another code, such as `storage_locked`.
+ */
 export interface StoragePort {
   read(): Promise<string | null>
   /**

@@ -124,9 +124,7 @@ export function keychainStorage(
       const changed = queue.then(() => change(decide))
       queue = changed.catch(() => {})
       return changed.catch((error: unknown) => {
-        if (error instanceof PkceError) throw error
-        const isLocked = LOCKED.test(String(error))
-        throw new PkceError(isLocked ? "storage_locked" : "storage_unavailable", "storage")
+        throw LOCKED.test(String(error)) ? new PkceError("storage_locked", "storage") : error
       })
     },
     onLost: (listener) => void listeners.add(listener),
