@@ -79,7 +79,7 @@ export function electron(modules: ElectronModules, options: ElectronOptions = {}
     browser: nativeBrowser({
       async open(url) {
         await shell.openExternal(url)
-        // Nothing tells when the user has given up: the run ends with the link, by `signal`, or with the next login.
+        // Nothing tells when the user has given up: the run ends with the link, by `signal`, or with the time limit.
         return new Promise(() => {})
       },
       close() {},
