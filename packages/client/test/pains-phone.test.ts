@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from "vitest"
-import { honest } from "../src/testing/device.js"
+import { codeOf, honest } from "../src/testing/device.js"
 import { type Phone, phone } from "./support/phone.js"
 
 const MINUTE = 60_000
@@ -110,6 +110,9 @@ describe("what a phone's browser is told", () => {
     expect(await app.login()).toMatchObject({ status: "signed_in" })
     older = device.callbackFor(device.opened[0] ?? "")
     expect(await app.login()).toMatchObject({ status: "signed_in" })
+    // Where none comes, it is what went wrong.
+    device.state.behaviour = async () => ({ type: "success", url: older })
+    expect(await codeOf(app.login())).toBe("callback_used")
   })
 
   it("P3: to stay among the recent apps, from where the user finds the way back to it", async () => {

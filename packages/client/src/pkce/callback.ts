@@ -116,5 +116,5 @@ export function readCallback(url: string, expected: ExpectedCallback): Outcome {
       untrustedIdpText: text.replace(/[^ -~]/g, "").slice(0, 200),
     })
   }
-  return code ? { code, state, iss } : refused("callback_invalid")
+  return code ? { state, code, iss } : refused("callback_invalid")
 }

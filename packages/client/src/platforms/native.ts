@@ -59,14 +59,12 @@ export function nativeBrowser(browser: NativeBrowser): BrowserPort {
           new Promise((resolve, reject) => {
             cancel = () => resolve({ type: "cancelled" })
             isOpen = true
-            const gone = browser.open(url, redirectUri).finally(() => {
+            browser.open(url, redirectUri).then(({ type, url }) => {
               isOpen = false
-            })
-            gone.then(({ type, url }) => {
+              const end = () => (url ? resolve({ type: "callback", url }) : cancel())
               // P4: a module may answer with an older link, while the callback is still on its way.
-              if (url && expects(url)) resolve({ type: "callback", url })
-              else if (type === "cancel") cancel()
-              else clock.after(GRACE, cancel)
+              if (url ? expects(url) : type === "cancel") end()
+              else clock.after(GRACE, end)
             }, reject)
           }),
         async close() {

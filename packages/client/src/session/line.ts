@@ -80,7 +80,7 @@ export function createLine(deps: LineDeps): Line {
       const latest = await record.update((stored) => {
         // GR4: an answer counts only for the token that it was asked with; a late one changes nothing.
         if (stored.session?.refreshToken === session.refreshToken)
-          stored.session = grant && { ...stored.session, pending: undefined, ...grant }
+          stored.session = grant && { ...session, pending: undefined, ...grant }
         return stored.session
       })
       return state.publish(latest, answer.code)

@@ -63,7 +63,7 @@ export function createSessionState(
     const seen = epoch
     const { session } = await record.read()
     // What this process adopted meanwhile may be newer than what was read, or older.
-    return seen === epoch ? adopt(session) : read()
+    return epoch === seen ? adopt(session) : read()
   }
 
   // All that ask at the start wait for one reading: each of their own would find the others' and begin again.
