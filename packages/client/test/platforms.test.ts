@@ -10,6 +10,11 @@ beforeEach(() => {
 })
 
 const PLATFORMS = ["expo", "reactNative", "capacitor"] as const
+/** What the modules say of a value that this device's key does not open; expo-secure-store answers `null`. */
+const FOREIGN: Record<string, string[]> = {
+  reactNative: ["Decryption failed: Authentication tag verification failed. This usually indicates that"],
+  capacitor: ["An OS error occurred (AEADBadTagException)"],
+}
 const exchanges = () => device.backend.to("POST /exchange").length
 
 describe.each(PLATFORMS)("%s", (kind) => {
@@ -212,6 +217,28 @@ describe.each(PLATFORMS)("%s", (kind) => {
     expect((await app.restore()).session).toBeNull()
     expect(events).toEqual([{ type: "storage_lost", session: null, reason: "unreadable" }])
     expect(await app.login()).toMatchObject({ status: "signed_in" })
+  })
+
+  it.each(FOREIGN[kind] ?? [])("P11: the same where the module throws instead: %s", async (error) => {
+    await signIn()
+    device.state.foreignError = error
+    for (const key of device.keychain.keys()) device.state.foreign.add(key)
+    const { app, events } = start()
+    expect((await app.restore()).session).toBeNull()
+    expect(events).toEqual([{ type: "storage_lost", session: null, reason: "unreadable" }])
+    expect(await app.login()).toMatchObject({ status: "signed_in" })
+    expect((await start().app.restore()).session?.id).toBe(app.session?.id)
+  })
+
+  it("P11, P12: any other failure of the keychain may pass, and takes nothing away", async () => {
+    const id = (await signIn()).app.session?.id
+    device.state.foreignError = "Wrapped error: keystore busy"
+    for (const key of device.keychain.keys()) device.state.foreign.add(key)
+    const { app, events } = start()
+    expect(await codeOf(app.restore())).toBe("storage_unavailable")
+    device.state.foreign.clear()
+    expect((await app.restore()).session?.id).toBe(id)
+    expect(events).toEqual([])
   })
 
   it("logging out leaves nothing of the session in the keychain", async () => {

@@ -1,7 +1,7 @@
 import { nativeBrowser } from "./native.js"
 import type { CryptoPort, Platform } from "./ports.js"
 import { sha256 } from "./sha256.js"
-import { keychainStorage } from "./slots.js"
+import { keychainStorage, undecryptable } from "./slots.js"
 
 interface Handle {
   remove(): Promise<void>
@@ -91,7 +91,7 @@ export function capacitor(plugins: CapacitorPlugins, { name = "pkce" }: Capacito
     }),
     storage: keychainStorage(
       {
-        getItem: (key) => SecureStorage.getItem(key),
+        getItem: (key) => SecureStorage.getItem(key).catch(undecryptable),
         async setItem(key, value) {
           await SecureStorage.setDefaultKeychainAccess(AFTER_FIRST_UNLOCK_THIS_DEVICE_ONLY)
           await SecureStorage.setItem(key, value)

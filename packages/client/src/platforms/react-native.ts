@@ -1,7 +1,7 @@
 import { type AppStateLike, type LinkingLike, nativeApp, nativeBrowser } from "./native.js"
 import type { Platform } from "./ports.js"
 import { sha256 } from "./sha256.js"
-import { type FenceLike, keychainStorage } from "./slots.js"
+import { type FenceLike, keychainStorage, undecryptable } from "./slots.js"
 
 /** The modules that {@link reactNative} is made of. */
 export interface ReactNativeModules {
@@ -95,10 +95,11 @@ export function reactNative(modules: ReactNativeModules, options: ReactNativeOpt
     }),
     storage: keychainStorage(
       {
-        async getItem(key) {
-          const found = await Keychain.getGenericPassword(accessOf(key))
-          return found ? found.password : null
-        },
+        getItem: (key) =>
+          Keychain.getGenericPassword(accessOf(key)).then(
+            (found) => (found ? found.password : null),
+            undecryptable,
+          ),
         async setItem(key, value) {
           // `false` is how it says that nothing was written.
           if ((await Keychain.setGenericPassword("pkce", value, accessOf(key))) === false)

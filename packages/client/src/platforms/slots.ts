@@ -20,6 +20,18 @@ const LIMIT = 2048
 /** `errSecInteractionNotAllowed`: before the first unlock after a restart. */
 const LOCKED = /-25308|interaction is not allowed/i
 
+/** What AES-GCM says of a value that another key has sealed, as react-native-keychain and Android put it. */
+const FOREIGN = /tag verification failed|AEADBadTag/
+
+/**
+ * P11: a backup brought the value, and its key stayed on the other device. It is read as one that was written to its end and is
+ * not what was written; every other failure stays one, since it may pass.
+ */
+export function undecryptable(error: unknown): string {
+  if (FOREIGN.test(String(error))) return "\n\n"
+  throw error
+}
+
 interface Written {
   /** The higher one counts. */
   generation: number

@@ -41,6 +41,9 @@ export function phone() {
     appData,
     opened,
     locked: false,
+    /** Keys whose values another device has sealed, and what the keychain's module says when one is read. */
+    foreign: new Set<string>(),
+    foreignError: "",
     /** An app from before there was a fence has none. */
     hasFence: true,
     /** The link that the app was started with; it stays, as it does on both systems (P4). */
@@ -89,9 +92,14 @@ export function phone() {
 
   function modules() {
     const mine = process
-    const get = (key: string) => native(mine, () => keychain.get(key) ?? null)
+    const get = (key: string) =>
+      native(mine, () => {
+        if (state.foreign.has(key)) throw new Error(state.foreignError)
+        return keychain.get(key) ?? null
+      })
     const set = (key: string, value: string) => native(mine, () => put(key, value), true)
-    const remove = (key: string) => native(mine, () => void keychain.delete(key), true)
+    const remove = (key: string) =>
+      native(mine, () => void (keychain.delete(key) && state.foreign.delete(key)), true)
     const fence = {
       getItem: (key: string) => native(mine, () => appData.get(key) ?? null),
       setItem: (key: string, value: string) => native(mine, () => void appData.set(key, value)),
