@@ -1,5 +1,5 @@
 import { formatUserCode, toBase64url, userCodeText } from "@pkce/protocol"
-import { equal, hmac, sha256 } from "#crypto"
+import { equal, hmac, s256, sha256 } from "#crypto"
 import { lengthPrefixed } from "../vault/fields.js"
 import type { KeyRing } from "../vault/types.js"
 
@@ -34,8 +34,7 @@ export function createHostedSecrets(ring: KeyRing) {
       }
     },
     /** S256 (RFC 7636 section 4.2). */
-    challengeOf: async (codeVerifier: string): Promise<string> =>
-      toBase64url(await sha256(new TextEncoder().encode(codeVerifier))),
+    challengeOf: async (codeVerifier: string): Promise<string> => s256(codeVerifier),
     /** J4: 256 bits that nobody can guess, and a repeated callback finds again. */
     handoff: (kid: string, loginId: string): Promise<string> => derive(kid, "handoff", loginId),
   }
@@ -55,4 +54,4 @@ export const sameText = (a: string, b: string): boolean => {
 
 /** The code that the page of the poll delivery shows, and the app too. */
 export const userCode = async (loginId: string, challenge: string): Promise<string> =>
-  formatUserCode(await sha256(new TextEncoder().encode(userCodeText(loginId, challenge))))
+  formatUserCode(await sha256(userCodeText(loginId, challenge)))

@@ -10,12 +10,15 @@ export interface HmacKey {
 /** What `#crypto` exports, the same bytes on every runtime. `crypto.node.ts` and `crypto.web.ts` implement it. */
 export interface RuntimeCrypto {
   randomBytes(length: number): Uint8Array
-  sha256(data: Uint8Array): Awaitable<Uint8Array>
-  /** SHA-256 of a text's UTF-8, each byte one character: the cheapest key of a map that must hold no secret. */
+  /** Of a text it is that of its UTF-8, here and below. */
+  sha256(data: Uint8Array | string): Awaitable<Uint8Array>
+  /** SHA-256 in base64url, which of a text is the S256 transformation of RFC 7636 section 4.2. */
+  s256(data: Uint8Array | string): Awaitable<string>
+  /** SHA-256, each byte one character: the cheapest key of a map that must hold no secret. */
   digestKey(text: string): Awaitable<string>
   hmacKey(raw: Uint8Array): Awaitable<HmacKey>
   /** HMAC-SHA-256, 32 bytes. */
-  hmac(key: HmacKey, data: Uint8Array): Awaitable<Uint8Array>
+  hmac(key: HmacKey, data: Uint8Array | string): Awaitable<Uint8Array>
   /** HKDF-SHA-256 (RFC 5869). */
   hkdf(secret: Uint8Array, salt: Uint8Array, info: string, length: number): Awaitable<Uint8Array>
   /** AES-256-GCM; the answer is ciphertext then the 16-byte tag. */

@@ -1,3 +1,4 @@
+import { toBase64url } from "@pkce/protocol"
 import type { HmacKey, RuntimeCrypto } from "./crypto.js"
 
 const TAG_LENGTH = 16
@@ -6,22 +7,26 @@ const { subtle } = globalThis.crypto
 // TypeScript tells views of shared memory apart, which WebCrypto refuses; ours never are.
 const buffer = (bytes: Uint8Array) => bytes as Uint8Array<ArrayBuffer>
 
+const bytesOf = (data: Uint8Array | string) =>
+  buffer(typeof data === "string" ? new TextEncoder().encode(data) : data)
+
 export const randomBytes = (length: number): Uint8Array =>
   globalThis.crypto.getRandomValues(new Uint8Array(length))
 
-export const sha256 = async (data: Uint8Array): Promise<Uint8Array> =>
-  new Uint8Array(await subtle.digest("SHA-256", buffer(data)))
+export const sha256 = async (data: Uint8Array | string): Promise<Uint8Array> =>
+  new Uint8Array(await subtle.digest("SHA-256", bytesOf(data)))
 
-export const digestKey = async (text: string): Promise<string> =>
-  String.fromCharCode(...(await sha256(new TextEncoder().encode(text))))
+export const s256 = async (data: Uint8Array | string): Promise<string> => toBase64url(await sha256(data))
+
+export const digestKey = async (text: string): Promise<string> => String.fromCharCode(...(await sha256(text)))
 
 export const hmacKey = async (raw: Uint8Array): Promise<HmacKey> =>
   (await subtle.importKey("raw", buffer(raw), { name: "HMAC", hash: "SHA-256" }, false, [
     "sign",
   ])) as unknown as HmacKey
 
-export const hmac = async (key: HmacKey, data: Uint8Array): Promise<Uint8Array> =>
-  new Uint8Array(await subtle.sign("HMAC", key as unknown as CryptoKey, buffer(data)))
+export const hmac = async (key: HmacKey, data: Uint8Array | string): Promise<Uint8Array> =>
+  new Uint8Array(await subtle.sign("HMAC", key as unknown as CryptoKey, bytesOf(data)))
 
 export async function hkdf(
   secret: Uint8Array,
@@ -34,7 +39,7 @@ export async function hkdf(
     name: "HKDF",
     hash: "SHA-256",
     salt: buffer(salt),
-    info: new TextEncoder().encode(info),
+    info: bytesOf(info),
   }
   return new Uint8Array(await subtle.deriveBits(parameters, key, length * 8))
 }
@@ -82,4 +87,15 @@ export function equal(a: Uint8Array, b: Uint8Array): boolean {
   return difference === 0
 }
 // Fails to compile when this module and its twin drift apart.
-;({ randomBytes, sha256, digestKey, hmacKey, hmac, hkdf, encrypt, decrypt, equal }) satisfies RuntimeCrypto
+;({
+  randomBytes,
+  sha256,
+  s256,
+  digestKey,
+  hmacKey,
+  hmac,
+  hkdf,
+  encrypt,
+  decrypt,
+  equal,
+}) satisfies RuntimeCrypto

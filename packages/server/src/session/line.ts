@@ -26,8 +26,6 @@ export interface SessionLineOptions {
 /** Lost races in one refresh before it is answered 503. Each loss means that somebody else's step was committed. */
 const MAX_ATTEMPTS = 5
 
-const utf8 = new TextEncoder()
-
 /**
  * The session line: PKCE carried on through every refresh. A refresh token carries the session_challenge of its own
  * generation; the refresh opens it with the session_verifier and sets the next challenge. The successor is a function of
@@ -166,7 +164,7 @@ const ended = (code: Extract<Step, { outcome: "ended" }>["code"]): Step => ({ ou
 
 /** The S256 transformation (RFC 7636 section 4.2) of the verifier against the lock that the token carries. */
 const opens = async (token: RefreshToken, verifier: string): Promise<boolean> =>
-  equal(await sha256(utf8.encode(verifier)), token.challenge)
+  equal(await sha256(verifier), token.challenge)
 
 /** Deterministic in the request: under the key of the token that was presented, never the one that is active now. */
 async function successor(ring: KeyRing, token: RefreshToken, lock: Uint8Array): Promise<Uint8Array> {

@@ -22,7 +22,7 @@ const GRAMMAR =
 
 /** 128 bits of the cookie's hash: what the token says of the cookie, which it must never contain. */
 export const binderMark = async (binder: string): Promise<Uint8Array> =>
-  (await sha256(new TextEncoder().encode(binder))).subarray(0, 16)
+  (await sha256(binder)).subarray(0, 16)
 
 /** `r1.<kid>.<sid>.<gen>.<challenge>.<secret>[.<binder>].<mac>`; the MAC is over all that stands before it. */
 export async function formatRefreshToken(ring: KeyRing, token: RefreshToken): Promise<string> {
@@ -61,5 +61,5 @@ export async function parseRefreshToken(
 
 async function macOf(ring: KeyRing, kid: string, body: string): Promise<Uint8Array> {
   const key = await ring.hmac(kid, "refresh-mac")
-  return (await hmac(key, new TextEncoder().encode(body))).subarray(0, MAC_LENGTH)
+  return (await hmac(key, body)).subarray(0, MAC_LENGTH)
 }

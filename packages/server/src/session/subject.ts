@@ -1,6 +1,4 @@
-import { toBase64url } from "@pkce/protocol"
-import { sha256 } from "#crypto"
-import { chain } from "../runtime/awaitable.js"
+import { s256 } from "#crypto"
 import type { Awaitable } from "../runtime/crypto.js"
 import { lengthPrefixed } from "../vault/fields.js"
 
@@ -15,4 +13,4 @@ import { lengthPrefixed } from "../vault/fields.js"
  * ```
  */
 export const subjectOf = (issuer: string, subject: string): Awaitable<string> =>
-  chain(sha256(lengthPrefixed(issuer, subject)), toBase64url)
+  s256(lengthPrefixed(issuer, subject))

@@ -7,6 +7,6 @@ import type { KeyRing } from "./types.js"
  */
 export async function fingerprint(ring: KeyRing, value: string): Promise<string> {
   const key = await ring.hmac(await ring.active(), "fingerprint")
-  const digest = await hmac(key, new TextEncoder().encode(value))
+  const digest = await hmac(key, value)
   return Array.from(digest.subarray(0, 8), (byte) => byte.toString(16).padStart(2, "0")).join("")
 }

@@ -83,7 +83,7 @@ async function associated(name: KeyName, context: SealContext): Promise<Uint8Arr
   const { purpose, issuer, subject, sid, rev } = context
   const version = String(versionOf(name))
   const tenant = ""
-  const hashed = await sha256(utf8.encode(subject))
+  const hashed = await sha256(subject)
   return lengthPrefixed("pkce", version, name.id, purpose, tenant, issuer, hashed, sid, String(rev))
 }
 

@@ -1,5 +1,4 @@
-import { toBase64url } from "@pkce/protocol"
-import { sha256 } from "#crypto"
+import { s256 } from "#crypto"
 import { PkceError } from "../../errors.js"
 import { parseCompact } from "../../provider/compact-jwt.js"
 import type { LogoutToken, Provider } from "../../provider/types.js"
@@ -14,8 +13,7 @@ const LONGEST = 20 * 60
 const REMEMBERED = 900
 
 /** Names a logout in the store: of one session at the provider, or of one user there. */
-const nameOf = async (...fields: string[]): Promise<string> =>
-  toBase64url(await sha256(lengthPrefixed(...fields)))
+const nameOf = async (...fields: string[]): Promise<string> => s256(lengthPrefixed(...fields))
 
 /**
  * Acts upon a logout token (OpenID Connect Back-Channel Logout 1.0 section 2.7): by `sid` it ends the sessions that began

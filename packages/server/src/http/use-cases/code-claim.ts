@@ -1,5 +1,5 @@
 import { toBase64url } from "@pkce/protocol"
-import { equal, randomBytes, sha256 } from "#crypto"
+import { equal, randomBytes, s256 } from "#crypto"
 import { lengthPrefixed } from "../../vault/fields.js"
 import type { Rooms } from "../rooms.js"
 
@@ -50,7 +50,7 @@ export function createCodeClaims({ store, ring, now }: Pick<Rooms, "store" | "ri
   let ahead = 0
 
   return async (code: string, identifying: Identifying): Promise<Claimed> => {
-    const key = toBase64url(await sha256(new TextEncoder().encode(code)))
+    const key = await s256(code)
     const fingerprint = await fingerprintOf(identifying)
     const reckoned = now() + ahead
     let record: ClaimRecord = {
@@ -90,9 +90,7 @@ export function createCodeClaims({ store, ring, now }: Pick<Rooms, "store" | "ri
 
 /** A member that is absent is one that no text can spell. */
 const fingerprintOf = async (parts: Identifying): Promise<string> =>
-  toBase64url(
-    await sha256(lengthPrefixed(...parts.flatMap((part) => (part === undefined ? ["0"] : ["1", part])))),
-  )
+  s256(lengthPrefixed(...parts.flatMap((part) => (part === undefined ? ["0"] : ["1", part]))))
 
 function same(a: string, b: string): boolean {
   const utf8 = new TextEncoder()

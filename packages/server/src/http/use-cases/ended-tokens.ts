@@ -1,5 +1,4 @@
-import { toBase64url } from "@pkce/protocol"
-import { sha256 } from "#crypto"
+import { s256 } from "#crypto"
 import type { Session } from "../../session/types.js"
 
 const MAX_TOKENS = 1000
@@ -10,14 +9,13 @@ const MAX_TOKENS = 1000
  */
 export function createEndedTokens(now: () => number) {
   const sessions = new Map<string, Session>()
-  const keyOf = async (token: string) => toBase64url(await sha256(new TextEncoder().encode(token)))
   return {
     async find(token: string): Promise<Session | null> {
-      const session = sessions.get(await keyOf(token))
+      const session = sessions.get(await s256(token))
       return session && now() < session.expiresAt ? session : null
     },
     async add(token: string, session: Session): Promise<void> {
-      sessions.set(await keyOf(token), session)
+      sessions.set(await s256(token), session)
       const [oldest] = sessions.keys()
       if (sessions.size > MAX_TOKENS && oldest !== undefined) sessions.delete(oldest)
     },

@@ -1,5 +1,5 @@
-import { type Grant, type PendingAnswer, toBase64url } from "@pkce/protocol"
-import { sha256 } from "#crypto"
+import type { Grant, PendingAnswer } from "@pkce/protocol"
+import { s256 } from "#crypto"
 import { PkceError } from "../../errors.js"
 import type { Found, LoginRecords, ReturnedLogin } from "../../hosted/records.js"
 import { type HostedSecrets, sameText } from "../../hosted/secrets.js"
@@ -18,7 +18,7 @@ const refused = (reason: string) => new PkceError("login_failed", { reason })
 
 /** S256 (RFC 7636 section 4.6). */
 const opens = async (verifier: string, challenge: string): Promise<boolean> =>
-  sameText(toBase64url(await sha256(new TextEncoder().encode(verifier))), challenge)
+  sameText(await s256(verifier), challenge)
 
 /** Turns what came back from the provider into a session, for who started the login and for nobody else. */
 export function createHostedRedeem(rooms: Rooms, records: LoginRecords, secrets: HostedSecrets) {
@@ -44,7 +44,7 @@ export function createHostedRedeem(rooms: Rooms, records: LoginRecords, secrets:
   ): Promise<Grant> {
     const { login_id: loginId, code_verifier: codeVerifier, session_challenge: challenge, bind } = input
     const request = lengthPrefixed(handoff, codeVerifier, challenge ?? "", bind ?? "")
-    const redeemedBy = toBase64url(await sha256(request))
+    const redeemedBy = await s256(request)
     let found: Found<ReturnedLogin> | null = first
     for (let attempt = 0; attempt < MAX_ATTEMPTS && found; attempt++) {
       const { login }: Found<ReturnedLogin> = found
