@@ -16,7 +16,7 @@ export interface KeyName {
 /** The keys that seal and open: those of `secrets`, and those of the key provider where there is one. */
 export interface SealKeys {
   /** The key that seals now. Throws `PkceError("unavailable")`. */
-  current(): Promise<KeyName & { key: Uint8Array }>
+  current(): Promise<{ name: KeyName; key: Uint8Array }>
   /** 32 bytes. Throws `PkceError("unavailable")` where the key cannot be had: with an event, and it may be there later. */
   find(name: KeyName): Promise<Uint8Array | "retired">
   /** Whether what is under this key is to be sealed anew. What a later key sealed, at a process that is ahead, is not. */
@@ -44,11 +44,11 @@ export function createSealKeys(ring: KeyRing, options: SealKeysOptions = {}): Se
     return error
   }
 
-  async function current(): Promise<KeyName & { key: Uint8Array }> {
-    const given = await provided?.current()
-    if (given) return { source: "provider", ...given }
+  async function current(): Promise<{ name: KeyName; key: Uint8Array }> {
+    const given = provided && (await provided.current())
+    if (given) return { name: { source: "provider", id: given.id }, key: given.key }
     const id = await ring.active()
-    return { source: "secrets", id, key: await ring.bytes(id, "seal") }
+    return { name: { source: "secrets", id }, key: await ring.bytes(id, "seal") }
   }
 
   return {
@@ -67,7 +67,7 @@ export function createSealKeys(ring: KeyRing, options: SealKeysOptions = {}): Se
     },
 
     async isOld(name) {
-      const now = await current()
+      const { name: now } = await current()
       if (name.source !== now.source) return true
       if (name.source === "provider") return label(name) !== label(now)
       const kids = await ring.kids()

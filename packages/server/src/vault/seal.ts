@@ -33,7 +33,7 @@ export function createVault(ring: KeyRing, options: SealKeysOptions = {}): Vault
     },
 
     async seal(value, context) {
-      const { key: master, ...name } = await keys.current()
+      const { name, key: master } = await keys.current()
       const salt = randomBytes(SALT)
       const nonce = randomBytes(NONCE)
       const { key, commitment } = await derive(master, salt, context.purpose)
@@ -89,8 +89,6 @@ async function associated(name: KeyName, context: SealContext): Promise<Uint8Arr
 
 /** Spaces behind JSON mean nothing to its parser, so they hide the length without a format of their own. */
 function padded(value: unknown): Uint8Array {
-  const json = utf8.encode(JSON.stringify(value))
-  const plain = new Uint8Array(Math.ceil(json.length / BLOCK) * BLOCK).fill(0x20)
-  plain.set(json)
-  return plain
+  const bytes = utf8.encode(JSON.stringify(value) + " ".repeat(BLOCK - 1))
+  return bytes.subarray(0, bytes.length - (bytes.length % BLOCK))
 }
