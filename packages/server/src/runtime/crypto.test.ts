@@ -69,7 +69,15 @@ test("both runtimes make the same bytes, and each opens what the other sealed", 
   const text = "h\u00e4llo"
   expect(await web.digestKey(text)).toBe(node.digestKey(text))
   expect(Buffer.from(node.digestKey(text), "binary")).toEqual(node.sha256(new TextEncoder().encode(text)))
+  for (const input of [text, data, "\ud800"]) {
+    expect(hex(await web.sha256(input))).toBe(hex(node.sha256(input)))
+    expect(await web.s256(input)).toBe(node.s256(input))
+  }
+  expect(node.s256("dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk")).toBe(
+    "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM",
+  )
   expect(hex(await web.hmac(await web.hmacKey(key), data))).toBe(hex(node.hmac(node.hmacKey(key), data)))
+  expect(hex(await web.hmac(await web.hmacKey(key), text))).toBe(hex(node.hmac(node.hmacKey(key), text)))
   expect(hex(await web.hkdf(key, nonce, "info ü", 64))).toBe(hex(node.hkdf(key, nonce, "info ü", 64)))
   const sealed = node.encrypt(key, nonce, data, aad)
   expect(hex(await web.encrypt(key, nonce, data, aad))).toBe(hex(sealed))

@@ -34,8 +34,8 @@ export function createVault(ring: KeyRing, options: SealKeysOptions = {}): Vault
 
     async seal(value, context) {
       const { name, key: master } = await keys.current()
-      const salt = randomBytes(SALT)
-      const nonce = randomBytes(NONCE)
+      const random = randomBytes(SALT + NONCE)
+      const [salt, nonce] = [random.subarray(0, SALT), random.subarray(SALT)]
       const { key, commitment } = await derive(master, salt, context.purpose)
       const ciphertext = await encrypt(key, nonce, padded(value), await associated(name, context))
       return joinParts({ name, salt, commitment, nonce, ciphertext })

@@ -32,8 +32,9 @@ export const versionOf = ({ source }: KeyName): 1 | 2 => (source === "secrets" ?
 export function joinParts({ name, salt, commitment, nonce, ciphertext }: SealedParts): Uint8Array {
   const id = new TextEncoder().encode(name.id)
   const version = versionOf(name)
-  const head = version === 1 ? [version, id.length] : [version, id.length >> 8, id.length & 0xff]
-  return concat([Uint8Array.from(head), id, salt, commitment, nonce, ciphertext])
+  const { length } = id
+  const head = version === 1 ? Uint8Array.of(1, length) : Uint8Array.of(2, length >> 8, length & 0xff)
+  return concat([head, id, salt, commitment, nonce, ciphertext])
 }
 
 /** The parts, or `null` for what no seal can be. */
