@@ -77,11 +77,11 @@ export function createExchange(rooms: Rooms, pause?: (milliseconds: number) => P
             throw await afterFailure(claim, thrown)
           })
         return open({
-          ...openingOf(claim),
           provider: provider.id,
           identity,
           device: input.device ?? {},
           deadline: claim.deadline,
+          ...openingOf(claim),
         })
       },
       async find(record) {

@@ -43,16 +43,15 @@ export async function grantOf(rooms: Rooms, granted: Granted): Promise<Grant> {
       })
     : null
   return {
-    ...(signed && { session_token: signed.token }),
     token_type: "Bearer",
-    ...(signed && { expires_in: signed.expiresIn }),
+    session_id: row.sid,
+    server_time: now,
+    ...(signed && { session_token: signed.token, expires_in: signed.expiresIn }),
     ...(refreshToken !== null && {
       refresh_token: refreshToken,
       refresh_expires_in: Math.max(0, Math.min(row.idleExpiresAt, row.absoluteExpiresAt) - now),
     }),
-    session_id: row.sid,
     ...(profile && { user_info: userInfoOf(row, profile) }),
-    server_time: now,
   }
 }
 

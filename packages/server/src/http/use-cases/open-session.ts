@@ -74,7 +74,6 @@ export function createSessionOpener(rooms: Rooms) {
     const begun = await begin(opening)
     const { tokenLifetime, idleLifetime, absoluteLifetime } = config.session
     const session: NewSession = {
-      ...bound,
       sub: await subjectOf(idpIss, idpSub),
       cur: begun?.cur ?? new Uint8Array(),
       history: begun?.history ?? new Uint8Array(256),
@@ -88,6 +87,8 @@ export function createSessionOpener(rooms: Rooms) {
       absoluteSeconds: begun ? absoluteLifetime : tokenLifetime,
       grantDueSeconds: begun ? dueSeconds(tokens, rooms.now()) : null,
       notAfter: deadline,
+      // Last: a long literal that begins with a spread is made a hundred times as slowly (V8), here and in `grantOf`.
+      ...bound,
     }
     const created = await store.create(session)
     if (created.outcome === "late") throw interrupted("created_late")
