@@ -16,6 +16,8 @@ interface Pair {
 /** `PrivateKeyInfo` of an Ed25519 seed (RFC 8410 section 7) up to the 32 bytes of the seed. */
 const ED25519_PKCS8 = [0x30, 0x2e, 2, 1, 0, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 4, 0x22, 4, 0x20]
 
+const utf8 = new TextEncoder()
+
 const PARAMETERS = {
   EdDSA: { name: "Ed25519" },
   ES256: { name: "ECDSA", hash: "SHA-256" },
@@ -53,17 +55,17 @@ function createSigner(alg: Algorithm, load: () => Promise<Pair[]>, active: Signe
   return {
     headers,
     active,
-    async sign(kid, data) {
+    async sign(kid, signingInput) {
       const pair = (await pairs()).get(kid)
       if (!pair) throw new PkceError("unavailable", { reason: "keyring_missing" })
-      return new Uint8Array(await subtle.sign(use, pair.privateKey, data as Uint8Array<ArrayBuffer>))
+      return new Uint8Array(await subtle.sign(use, pair.privateKey, utf8.encode(signingInput)))
     },
     // jose throws for a bad signature; WebCrypto says false, which costs a flood of forgeries no stack traces.
-    async verify(kid, data, signature) {
+    async verify(kid, signingInput, signature) {
       const pair = (await pairs()).get(kid)
       if (!pair) return false
-      const [signed, bytes] = [signature as Uint8Array<ArrayBuffer>, data as Uint8Array<ArrayBuffer>]
-      return subtle.verify(use, pair.publicKey, signed, bytes)
+      const signed = signature as Uint8Array<ArrayBuffer>
+      return subtle.verify(use, pair.publicKey, signed, utf8.encode(signingInput))
     },
     publicKeys: async () => [...(await pairs()).values()].map(({ jwk }) => jwk),
   }

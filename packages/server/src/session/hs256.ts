@@ -10,13 +10,14 @@ import type { Signer } from "./signer.js"
  */
 export function createHs256(ring: KeyRing): Signer {
   const headers = chain(ring.kids(), (kids) => new Map(kids.map((kid) => [kid, encodeHeader("HS256", kid)])))
-  const mac = (kid: string, data: Uint8Array) =>
-    chain(ring.hmac(kid, "session-hs256"), (key) => hmac(key, data))
+  const mac = (kid: string, signingInput: string) =>
+    chain(ring.hmac(kid, "session-hs256"), (key) => hmac(key, signingInput))
   return {
     headers: () => headers,
     active: (now) => ring.active(now),
     sign: mac,
-    verify: (kid, data, signature) => chain(mac(kid, data), (expected) => equal(expected, signature)),
+    verify: (kid, signingInput, signature) =>
+      chain(mac(kid, signingInput), (expected) => equal(expected, signature)),
     publicKeys: () => [],
   }
 }

@@ -1,7 +1,5 @@
 import { fromBase64url, toBase64url } from "@pkce/protocol"
 
-const utf8 = new TextEncoder()
-
 /** Characters of a whole session token; a server's header limit is 16 KiB. */
 export const MAX_TOKEN_LENGTH = 8192
 
@@ -21,21 +19,19 @@ export const encodeHeader = (alg: string, kid: string): string => encodeJson({ a
 export const joinToken = (signingInput: string, signature: Uint8Array): string =>
   `${signingInput}.${toBase64url(signature)}`
 
-/** The three parts of a compact JWS, or `null`. `bytes` is the token in UTF-8. Decodes the signature only. */
+/** The three parts of a compact JWS, or `null`. Decodes the signature only. */
 export function splitToken(
   token: string,
-  bytes: Uint8Array,
-): { header: string; payload: string; signingInput: Uint8Array; signature: Uint8Array } | null {
+): { header: string; payload: string; signingInput: string; signature: Uint8Array } | null {
   const first = token.indexOf(".")
   const second = token.indexOf(".", first + 1)
-  // Only where every character is one byte do places in the text and in the bytes agree.
-  if (first < 0 || second < 0 || bytes.length !== token.length) return null
+  if (first < 0 || second < 0) return null
   const signature = fromBase64url(token.slice(second + 1))
   if (!signature) return null
   return {
     header: token.slice(0, first),
     payload: token.slice(first + 1, second),
-    signingInput: bytes.subarray(0, second),
+    signingInput: token.slice(0, second),
     signature,
   }
 }
@@ -49,5 +45,3 @@ export function decodeClaims(payload: string): Record<string, unknown> | null {
     return null
   }
 }
-
-export const encodeText = (text: string): Uint8Array => utf8.encode(text)

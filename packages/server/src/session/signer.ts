@@ -6,8 +6,9 @@ export interface Signer {
   headers(): Awaitable<ReadonlyMap<string, string>>
   /** The key that signs at `now`, seconds. */
   active(now: number): Awaitable<string>
-  sign(kid: string, data: Uint8Array): Awaitable<Uint8Array>
-  verify(kid: string, data: Uint8Array, signature: Uint8Array): Awaitable<boolean>
+  /** Header and payload as they stand in the token, a dot between them. */
+  sign(kid: string, signingInput: string): Awaitable<Uint8Array>
+  verify(kid: string, signingInput: string, signature: Uint8Array): Awaitable<boolean>
   /** Public keys (RFC 7517 section 5); empty where there are none. */
   publicKeys(): Awaitable<{ [member: string]: unknown }[]>
 }
