@@ -1,4 +1,4 @@
-import { describe, expect, it, vi } from "vitest"
+import { describe, expect, it } from "vitest"
 import type { PkceClientEvent } from "../src/session/events.js"
 import { answer, refusal, type Seen } from "../src/testing/answers.js"
 import { provider } from "../src/testing/backend.js"
@@ -53,8 +53,9 @@ describe("to the millisecond", () => {
     const { device, app, token } = await loggedIn()
     device.clock.advance(age)
     expect(await app.getSessionToken()).toBe(token)
-    if (count > 0) await vi.waitFor(() => expect(generation(device)).toBe(count))
-    expect(steps(device)).toBe(count)
+    // Behind the caller's back, where there is one.
+    await new Promise((resolve) => setTimeout(resolve, 30))
+    expect(generation(device)).toBe(count)
   })
 
   it("a token is there until it ends, and the session is stale from then on", async () => {
