@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest"
+import { describe, expect, it, vi } from "vitest"
 import { webCrypto } from "../pkce/crypto.js"
 import { codeOf } from "../testing/device.js"
 import { keychainStorage } from "./slots.js"
@@ -168,13 +168,135 @@ it("P10: after a loss that was told the fence holds again: the next loss is told
   }
 })
 
-it("a keychain that fails is no empty one, and a locked one says so", async () => {
-  const failing = (message: string) => {
-    const fail = async () => {
-      throw new Error(message)
-    }
-    return keychainStorage({ getItem: fail, setItem: fail, removeItem: fail }, NAME, webCrypto, undefined)
+/** A keychain and a fence in memory, as they are. */
+function memory() {
+  const values = new Map<string, string>()
+  const store = {
+    getItem: vi.fn(async (key: string) => values.get(key) ?? null),
+    setItem: vi.fn(async (key: string, value: string) => void values.set(key, value)),
+    removeItem: async (key: string) => void values.delete(key),
   }
-  expect(await codeOf(failing("User interaction is not allowed. (-25308)").read())).toBe("storage_locked")
-  await expect(failing("disk full").read()).rejects.toThrow("disk full")
+  return { values, store }
+}
+
+it.each([
+  ["User interaction is not allowed.", { code: "storage_locked", phase: "storage" }],
+  ["user INTERACTION is not allowed", { code: "storage_locked", phase: "storage" }],
+  ["OSStatus error -25308", { code: "storage_locked", phase: "storage" }],
+  // The record makes `storage_unavailable` of it, as of whatever else a storage throws.
+  ["disk full", { message: "disk full" }],
+])("P12: a keychain that fails is no empty one: %s", async (message, expected) => {
+  const fail = () => Promise.reject(new Error(message))
+  const keychain = { getItem: fail, setItem: fail, removeItem: fail }
+  const error = await keychainStorage(keychain, NAME, webCrypto, undefined)
+    .read()
+    .catch((e) => e)
+  expect(error).toMatchObject(expected)
+})
+
+it("A1: what hinders is named, where that is not the keychain", async () => {
+  const crypto = { ...webCrypto, sha256: () => new Uint8Array(0) }
+  const { store } = memory()
+  expect(await codeOf(keychainStorage(store, NAME, crypto, undefined).read())).toBe("crypto_unavailable")
+})
+
+it.each([undefined, "", null])("a keychain may say %j for nothing", async (nothing) => {
+  const { values, store } = memory()
+  const getItem = async (key: string) => values.get(key) ?? (nothing as null)
+  const storage = keychainStorage({ ...store, getItem }, NAME, webCrypto, undefined)
+  expect(await storage.read()).toBeNull()
+  await storage.update(() => "a")
+  expect(await storage.read()).toBe("a")
+})
+
+it("a keychain that cannot forget says so", async () => {
+  const { store } = memory()
+  const removeItem = () => Promise.reject(new Error("disk full"))
+  const storage = keychainStorage({ ...store, removeItem }, NAME, webCrypto, undefined)
+  await storage.update(() => "a")
+  await expect(storage.update(() => null)).rejects.toThrow("disk full")
+})
+
+it("P13: fills each value up to what a keychain takes, and no further", async () => {
+  const { values, store } = memory()
+  await keychainStorage(store, NAME, webCrypto, undefined).update(() => record("a", 5000))
+  expect([...values.values()].map(({ length }) => length)).toEqual([2048, 2048, expect.any(Number)])
+})
+
+it("changes that cross are made one after the other, each on what the one before left", async () => {
+  const { store } = memory()
+  const storage = keychainStorage(store, NAME, webCrypto, undefined)
+  const changes = ["a", "b", "c"].map((letter) => storage.update((current) => (current ?? "") + letter))
+  await Promise.all(changes)
+  expect(await storage.read()).toBe("abc")
+})
+
+describe("the fence", () => {
+  it("is written for the first record and for the last, not for those between, nor for a look", async () => {
+    const { store } = memory()
+    const fence = memory()
+    const storage = keychainStorage(store, NAME, webCrypto, fence.store)
+    await storage.read()
+    expect(fence.store.setItem).not.toHaveBeenCalled()
+    for (const text of ["a", "b", "c"]) await storage.update(() => text)
+    expect(fence.store.setItem.mock.calls.map(([key, value]) => [key, value.split(":")[1]])).toEqual([
+      ["pkce.install", ""],
+      ["pkce.install", "1"],
+    ])
+    await storage.update(() => null)
+    expect(fence.store.setItem).toHaveBeenCalledTimes(3)
+  })
+
+  it("is of each client its own", async () => {
+    const { store } = memory()
+    const fence = memory()
+    for (const name of ["one", "two"])
+      await keychainStorage(store, name, webCrypto, fence.store).update(() => name)
+    expect([...fence.values.keys()]).toEqual(["one.install", "two.install"])
+    expect(await keychainStorage(store, "one", webCrypto, fence.store).read()).toBe("one")
+  })
+
+  it("that fails fails the change, whose record may then not be told from another installation's", async () => {
+    const { store } = memory()
+    const setItem = () => Promise.reject(new Error("disk full"))
+    const storage = keychainStorage(store, NAME, webCrypto, { ...memory().store, setItem })
+    await expect(storage.update(() => "a")).rejects.toThrow("disk full")
+    expect(store.setItem).not.toHaveBeenCalled()
+  })
+
+  it("that fails behind the record fails the change too: what it does not hold could be lost unseen", async () => {
+    const { store } = memory()
+    const fence = memory()
+    fence.store.setItem.mockImplementationOnce(async () => {}).mockRejectedValueOnce(new Error("disk full"))
+    const storage = keychainStorage(store, NAME, webCrypto, fence.store)
+    await expect(storage.update(() => "a")).rejects.toThrow("disk full")
+  })
+
+  it("that an update of the app took away takes no record along", async () => {
+    const { store } = memory()
+    await keychainStorage(store, NAME, webCrypto, memory().store).update(() => "a")
+    expect(await keychainStorage(store, NAME, webCrypto, undefined).read()).toBe("a")
+  })
+})
+
+it("R5: a first record that is torn in its hash, at any letter of it, is none and no loss", async () => {
+  for (let length = 1900; length < 2010; length++) {
+    const { told, read, write } = device(false)
+    // Its first chunk is written, and no other.
+    await write(record("a", length), { at: 1, after: true })
+    await read()
+    expect(told, `${length}`).toEqual([])
+  }
+})
+
+it("P11: the one record that was whole is told as lost, in whichever slot it was", async () => {
+  for (const count of [1, 2]) {
+    const { keychain, told, read, write } = device(false)
+    for (let written = 0; written < count; written++) await write(record("a", 3000))
+    // The next one is torn, and what it was to follow is then damaged.
+    await write(record("b", 3000), { at: count === 1 ? 1 : 3, after: true })
+    for (const [key, value] of keychain) keychain.set(key, value.replace("aaa", "aba"))
+    expect(await read()).toBeNull()
+    expect(told, `${count}`).toEqual(["unreadable"])
+  }
 })
