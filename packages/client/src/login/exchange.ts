@@ -50,11 +50,10 @@ export function createExchange(deps: ExchangeDeps): (login: StoredLogin) => Prom
     let latest = previous
     await record.update((stored) => {
       previous = latest = stored.session
-      // Another tab was faster, or the user has logged out since.
+      // The user has logged out since, or another tab was faster: a grant that comes late never replaces what the line has
+      // made of its session.
       if (!stored.logins.some((waiting) => waiting.state === login.state)) return
       closeLogin(stored, login.state)
-      // A grant that comes late never replaces what the line has made of its session since.
-      if (stored.session?.id === grant.id) return
       latest = stored.session = {
         ...grant,
         provider: login.provider,

@@ -74,8 +74,8 @@ export function keychainStorage(
     const written: Written = isWhole ? JSON.parse(body) : { generation: 0, text: null }
     return {
       ...written,
-      /** Written to its end, and yet not what was written. */
-      isBroken: !isWhole && rest !== undefined,
+      /** Written to its end: if it is not whole, then it is not what was written. */
+      isEnded: rest !== undefined,
       async write(text: string) {
         while (chunks > 0) await keychain.removeItem(`${key}.${--chunks}`)
         for (let from = 0; from < text.length; from += LIMIT)
@@ -105,7 +105,7 @@ export function keychainStorage(
     // One from before there was a fence is of no installation, and good.
     if (fence && newest.install && newest.install !== install) lost = "reinstalled"
     // P11: nothing whole, where the fence says that there was a record; or one that is not what was written.
-    if (newest.text === null && (holds || a.isBroken || b.isBroken)) lost = "unreadable"
+    if (newest.text === null && (holds || a.isEnded || b.isEnded)) lost = "unreadable"
     const text = lost ? null : newest.text
     // Also what a crash has left of a first login, or of a logout.
     if (text === null) await remove()
