@@ -143,10 +143,13 @@ describe("what is told", () => {
 
   it("of one link once, however often the app has asked for links", async () => {
     const device = fakeDevice()
-    const app = device.start()
+    const platform = device.platform()
+    const links = vi.fn(platform.links)
+    const app = device.start({ platform: { ...platform, links } })
     await app.restore()
     await app.restore()
     await app.login()
+    expect(links).toHaveBeenCalledOnce()
     const events = watched(app)
     device.link(`${REDIRECT}?code=evil&state=evil`)
     await vi.waitFor(() => expect(events).not.toEqual([]))
@@ -172,11 +175,10 @@ describe("restore", () => {
   it("takes links also where no login was begun", async () => {
     const device = fakeDevice()
     const url = await pending(device, device.start())
-    const { links: _, ...alone } = device.platform()
-    await device.start({ platform: alone }).restore()
-    const app = device.start()
+    const restarted = fakeDevice({}, device)
+    const app = restarted.start()
     await app.restore()
-    device.link(url)
+    restarted.link(url)
     await vi.waitFor(() => expect(app.session).not.toBeNull())
   })
 

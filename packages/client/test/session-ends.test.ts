@@ -28,12 +28,14 @@ describe("a logout", () => {
   describe("everywhere", () => {
     it("ends the other devices first, and this one after that", async () => {
       const { device, app } = await loggedIn()
+      let asked: string[] = []
       device.backend.faults.push(async () => {
         await new Promise((resolve) => setTimeout(resolve, 20))
-        expect(routes(device)).toEqual(["DELETE /sessions"])
+        asked = routes(device)
         return undefined
       })
       await app.logout({ everywhere: true })
+      expect(asked).toEqual(["DELETE /sessions"])
       expect(routes(device)).toEqual(["DELETE /sessions", "POST /logout"])
     })
 

@@ -111,3 +111,14 @@ describe("createAuthorizationUrl", () => {
     },
   )
 })
+
+it("A5 names that only look like the protocol's are the app's own", () => {
+  for (const name of ["scope_hint", "states", "nonce2", "my_state", "x_request", "no_client_id"])
+    expect(codeOf({ params: { [name]: "x" } })).toBe("accepted")
+})
+
+it("asks for OpenID Connect unless told otherwise, and without a nonce where there is none", () => {
+  const { searchParams } = new URL(createAuthorizationUrl({ ...options, nonce: undefined }))
+  expect(searchParams.get("scope")).toBe("openid")
+  expect(searchParams.has("nonce")).toBe(false)
+})

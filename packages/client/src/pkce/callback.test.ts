@@ -67,6 +67,8 @@ describe("the callback table", () => {
 
     ["B1 another state", "myapp://callback?code=c&state=st-2", "state_mismatch (ignored)"],
     ["B1 a state that begins alike", "myapp://callback?code=c&state=st-11", "state_mismatch (ignored)"],
+    ["B1 the beginning of the state", "myapp://callback?code=c&state=st-", "state_mismatch (ignored)"],
+    ["B1 another first letter", "myapp://callback?code=c&state=xt-1", "state_mismatch (ignored)"],
     [
       "B1 an error with another state",
       "myapp://callback?error=access_denied&state=no",
@@ -115,6 +117,18 @@ describe("the callback table", () => {
     ],
     ["B6 a token in the query", "myapp://callback?code=c&state=st-1&access_token=t", "callback_invalid"],
     ["B6 a token in the fragment", "myapp://callback?code=c&state=st-1#id_token=t", "callback_invalid"],
+    ["B6 a refresh token", "myapp://callback?code=c&state=st-1&refresh_token=t", "callback_invalid"],
+    [
+      "B6 an error without a name, beside a code",
+      "myapp://callback?code=c&state=st-1&error=",
+      "authorization_error",
+    ],
+    [
+      "B6 a handoff twice",
+      "myapp://callback?handoff=h&handoff=evil&state=st-1",
+      "callback_invalid",
+      { ...promised, issRequired: false, parameter: "handoff" } as typeof promised,
+    ],
     ["B6 a JWT response", "myapp://callback?response=ey&state=st-1", "callback_invalid"],
     ["B6 an empty code", "myapp://callback?code=&state=st-1", "callback_invalid"],
     ["B6 no code", "myapp://callback?state=st-1", "callback_invalid"],
@@ -210,3 +224,24 @@ describe("what else is asked of a URL", () => {
     expect(looksLikeCallback(url, web.redirectUri)).toBe(is)
   })
 })
+
+it("B6 a callback of 16384 letters is read, and none that is longer", () => {
+  const start = "myapp://callback?code=c&state=st-1&x="
+  const longest = start.padEnd(16_384, "x")
+  expect(outcome(longest)).toEqual(good)
+  expect(outcome(`${longest}x`)).toBe("callback_invalid (ignored)")
+})
+
+it("B7 an error without a description is told as it is", () => {
+  expect(() => parseCallback("myapp://callback?error=server_error&state=st-1", expected)).toThrow(
+    expect.objectContaining({ code: "authorization_error", untrustedIdpText: "server_error" }),
+  )
+})
+
+it.each(["code", "handoff", "error", "access_token", "id_token", "refresh_token", "response"])(
+  "a URL with a state and %s looks like a callback",
+  (name) => {
+    expect(looksLikeCallback(`myapp://callback?state=x&${name}=`, "myapp://callback")).toBe(true)
+    expect(looksLikeCallback(`myapp://callback?${name}=`, "myapp://callback")).toBe(false)
+  },
+)

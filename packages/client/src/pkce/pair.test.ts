@@ -3,6 +3,7 @@ import { readdirSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import { isChallenge, isVerifier } from "@pkce/protocol"
 import { afterEach, describe, expect, it, vi } from "vitest"
+import { randomText, webCrypto } from "./crypto.js"
 import { createPkcePair } from "./pair.js"
 
 afterEach(() => vi.unstubAllGlobals())
@@ -38,6 +39,11 @@ describe("createPkcePair", () => {
   ])("A1 refuses with %s", async (_, engine) => {
     vi.stubGlobal("crypto", engine)
     await expect(createPkcePair()).rejects.toMatchObject({ code: "crypto_unavailable", phase: "start" })
+  })
+
+  it("A1 draws nothing without SHA-256, so that no window opens in vain", () => {
+    vi.stubGlobal("crypto", { getRandomValues: () => new Uint8Array(32) })
+    expect(() => randomText(webCrypto)).toThrow(expect.objectContaining({ code: "crypto_unavailable" }))
   })
 
   it("A1 refuses a source that gives too little", async () => {
