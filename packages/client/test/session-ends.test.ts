@@ -30,7 +30,7 @@ describe("a logout", () => {
       const { device, app } = await loggedIn()
       let asked: string[] = []
       device.backend.faults.push(async () => {
-        await new Promise((resolve) => setTimeout(resolve, 20))
+        await new Promise((resolve) => setTimeout(resolve))
         asked = routes(device)
         return undefined
       })
