@@ -41,6 +41,18 @@ describe("the page", () => {
     expect(replaceState).toHaveBeenCalledExactlyOnceWith({ own: 1 }, "", "/callback")
   })
 
+  it("keeps several clients apart: by their stores, and by the windows of their logins", async () => {
+    const open = vi.fn(() => ({}))
+    vi.stubGlobal("indexedDB", { open })
+    const popup = vi.fn()
+    for (const options of [{ popup }, { popup, name: "shop" }]) void web(options).storage.read()
+    expect(open.mock.calls).toEqual([
+      ["pkce", 1],
+      ["shop", 1],
+    ])
+    expect(popup.mock.calls.map(([name]) => name)).toEqual(["pkce:callback", "shop:callback"])
+  })
+
   it("wakes with the network, and when it is seen again", () => {
     const listener = () => {}
     web().wakes?.(listener)
