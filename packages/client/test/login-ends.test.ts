@@ -141,6 +141,25 @@ describe("what is told", () => {
     expect(events).toMatchObject([{ type: "callback_ignored", session: { id: app.session?.id } }])
   })
 
+  it("B1 B3 of a callback that no login takes: why the newest does not, or that its own was taken", async () => {
+    const device = fakeDevice({
+      redirectUri: { main: REDIRECT, other: "com.example.app://b" },
+      provider: "main",
+    })
+    device.backend.settings.providers = [provider, { ...provider, id: "other" }]
+    const app = device.start()
+    const { searchParams } = new URL(await pending(device, app))
+    await app.login()
+    await app.login({ provider: "other" })
+    await app
+      .handleRedirect(`${REDIRECT}?code=c&state=${searchParams.get("state")}&iss=${ISSUER}`)
+      .catch(() => {})
+    const used = new URL(device.opened[0] ?? "").searchParams.get("state")
+    const events = watched(app)
+    await app.handleRedirect(`com.example.app://b?code=c&state=evil&own=${used}`)
+    expect(events).toMatchObject([{ type: "callback_ignored", error: { code: "state_mismatch" } }])
+  })
+
   it("of one link once, however often the app has asked for links", async () => {
     const device = fakeDevice()
     const platform = device.platform()
