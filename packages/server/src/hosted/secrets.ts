@@ -1,5 +1,5 @@
 import { formatUserCode, toBase64url, userCodeText } from "@pkce/protocol"
-import { equal, hmac, s256, sha256 } from "#crypto"
+import { hmac, s256, sha256 } from "#crypto"
 import { lengthPrefixed } from "../vault/fields.js"
 import type { KeyRing } from "../vault/types.js"
 
@@ -45,12 +45,6 @@ export type HostedSecrets = ReturnType<typeof createHostedSecrets>
 /** The login that a `state` of ours names; `null` for what is none. */
 export const loginOfState = (state: string): string | null =>
   /^([\w-]{22})\.[\w-]{43}$/.exec(state)?.[1] ?? null
-
-/** Constant-time for texts of one length. */
-export const sameText = (a: string, b: string): boolean => {
-  const utf8 = new TextEncoder()
-  return equal(utf8.encode(a), utf8.encode(b))
-}
 
 /** The code that the page of the poll delivery shows, and the app too. */
 export const userCode = async (loginId: string, challenge: string): Promise<string> =>

@@ -20,11 +20,13 @@ export const digestKey = (text: string): string => digest(text, "binary")
 
 export const hmacKey = (raw: Uint8Array): HmacKey => node.createSecretKey(raw) as unknown as HmacKey
 
-export const hmac = (key: HmacKey, data: Uint8Array | string): Uint8Array =>
-  node
-    .createHmac("sha256", key as unknown as node.KeyObject)
-    .update(data)
-    .digest()
+const mac = (key: HmacKey, data: Uint8Array | string) =>
+  node.createHmac("sha256", key as unknown as node.KeyObject).update(data)
+
+export const hmac = (key: HmacKey, data: Uint8Array | string): Uint8Array => mac(key, data).digest()
+
+export const hmacText = (key: HmacKey, data: Uint8Array | string): string =>
+  mac(key, data).digest("base64url")
 
 export const hkdf = (secret: Uint8Array, salt: Uint8Array, info: string, length: number): Uint8Array =>
   new Uint8Array(node.hkdfSync("sha256", secret, salt, info, length))
@@ -61,6 +63,8 @@ export function decrypt(
 export const equal = (a: Uint8Array, b: Uint8Array): boolean =>
   a.length === b.length && node.timingSafeEqual(a, b)
 
+export const sameText = (a: string, b: string): boolean => equal(Buffer.from(a), Buffer.from(b))
+
 // Fails to compile when this module and its twin drift apart.
 ;({
   randomBytes,
@@ -69,8 +73,10 @@ export const equal = (a: Uint8Array, b: Uint8Array): boolean =>
   digestKey,
   hmacKey,
   hmac,
+  hmacText,
   hkdf,
   encrypt,
   decrypt,
   equal,
+  sameText,
 }) satisfies RuntimeCrypto

@@ -57,6 +57,12 @@ describe.each([
     }
   })
 
+  test("texts are the same where every byte and the length is", () => {
+    expect(crypto.sameText("abc", "abc")).toBe(true)
+    for (const other of ["abd", "ab", "abcd", "", "ab\u00e4"])
+      expect(crypto.sameText("abc", other)).toBe(false)
+  })
+
   test("random bytes are as many as asked, and not the same twice", () => {
     expect(crypto.randomBytes(16).length).toBe(16)
     expect(hex(crypto.randomBytes(16))).not.toBe(hex(crypto.randomBytes(16)))
@@ -79,6 +85,9 @@ test("both runtimes make the same bytes, and each opens what the other sealed", 
   expect(hex(await web.hmac(await web.hmacKey(key), data))).toBe(hex(node.hmac(node.hmacKey(key), data)))
   expect(hex(await web.hmac(await web.hmacKey(key), text))).toBe(hex(node.hmac(node.hmacKey(key), text)))
   expect(hex(await web.hkdf(key, nonce, "info ü", 64))).toBe(hex(node.hkdf(key, nonce, "info ü", 64)))
+  const mac = Buffer.from(node.hmac(node.hmacKey(key), new TextEncoder().encode(text)))
+  expect(node.hmacText(node.hmacKey(key), text)).toBe(mac.toString("base64url"))
+  expect(await web.hmacText(await web.hmacKey(key), text)).toBe(mac.toString("base64url"))
   const sealed = node.encrypt(key, nonce, data, aad)
   expect(hex(await web.encrypt(key, nonce, data, aad))).toBe(hex(sealed))
   expect(hex(await web.decrypt(key, nonce, sealed, aad))).toBe(hex(data))

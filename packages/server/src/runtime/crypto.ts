@@ -19,6 +19,8 @@ export interface RuntimeCrypto {
   hmacKey(raw: Uint8Array): Awaitable<HmacKey>
   /** HMAC-SHA-256, 32 bytes. */
   hmac(key: HmacKey, data: Uint8Array | string): Awaitable<Uint8Array>
+  /** The same, in base64url. */
+  hmacText(key: HmacKey, data: Uint8Array | string): Awaitable<string>
   /** HKDF-SHA-256 (RFC 5869). */
   hkdf(secret: Uint8Array, salt: Uint8Array, info: string, length: number): Awaitable<Uint8Array>
   /** AES-256-GCM; the answer is ciphertext then the 16-byte tag. */
@@ -32,4 +34,6 @@ export interface RuntimeCrypto {
   ): Awaitable<Uint8Array | null>
   /** Constant-time for equal lengths. */
   equal(a: Uint8Array, b: Uint8Array): boolean
+  /** {@link RuntimeCrypto.equal} of the texts' UTF-8. */
+  sameText(a: string, b: string): boolean
 }

@@ -3,12 +3,12 @@ import type { HmacKey, RuntimeCrypto } from "./crypto.js"
 
 const TAG_LENGTH = 16
 const { subtle } = globalThis.crypto
+const utf8 = new TextEncoder()
 
 // TypeScript tells views of shared memory apart, which WebCrypto refuses; ours never are.
 const buffer = (bytes: Uint8Array) => bytes as Uint8Array<ArrayBuffer>
 
-const bytesOf = (data: Uint8Array | string) =>
-  buffer(typeof data === "string" ? new TextEncoder().encode(data) : data)
+const bytesOf = (data: Uint8Array | string) => buffer(typeof data === "string" ? utf8.encode(data) : data)
 
 export const randomBytes = (length: number): Uint8Array =>
   globalThis.crypto.getRandomValues(new Uint8Array(length))
@@ -27,6 +27,9 @@ export const hmacKey = async (raw: Uint8Array): Promise<HmacKey> =>
 
 export const hmac = async (key: HmacKey, data: Uint8Array | string): Promise<Uint8Array> =>
   new Uint8Array(await subtle.sign("HMAC", key as unknown as CryptoKey, bytesOf(data)))
+
+export const hmacText = async (key: HmacKey, data: Uint8Array | string): Promise<string> =>
+  toBase64url(await hmac(key, data))
 
 export async function hkdf(
   secret: Uint8Array,
@@ -86,6 +89,9 @@ export function equal(a: Uint8Array, b: Uint8Array): boolean {
   for (let i = 0; i < a.length; i++) difference |= (a[i] as number) ^ (b[i] as number)
   return difference === 0
 }
+
+export const sameText = (a: string, b: string): boolean => equal(utf8.encode(a), utf8.encode(b))
+
 // Fails to compile when this module and its twin drift apart.
 ;({
   randomBytes,
@@ -94,8 +100,10 @@ export function equal(a: Uint8Array, b: Uint8Array): boolean {
   digestKey,
   hmacKey,
   hmac,
+  hmacText,
   hkdf,
   encrypt,
   decrypt,
   equal,
+  sameText,
 }) satisfies RuntimeCrypto

@@ -1,8 +1,11 @@
+import { fromBase64url, toBase64url } from "@pkce/protocol"
 import { type CryptoKey, calculateJwkThumbprint, exportJWK, importJWK, importPKCS8, type JWK } from "jose"
 import { PkceError } from "../errors.js"
 import type { KeyRing } from "../vault/types.js"
 import { encodeHeader } from "./jwt.js"
 import type { Signer } from "./signer.js"
+
+const utf8 = new TextEncoder()
 
 type Algorithm = "EdDSA" | "ES256"
 
@@ -15,8 +18,6 @@ interface Pair {
 
 /** `PrivateKeyInfo` of an Ed25519 seed (RFC 8410 section 7) up to the 32 bytes of the seed. */
 const ED25519_PKCS8 = [0x30, 0x2e, 2, 1, 0, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 4, 0x22, 4, 0x20]
-
-const utf8 = new TextEncoder()
 
 const PARAMETERS = {
   EdDSA: { name: "Ed25519" },
@@ -55,17 +56,17 @@ function createSigner(alg: Algorithm, load: () => Promise<Pair[]>, active: Signe
   return {
     headers,
     active,
-    async sign(kid, signingInput) {
+    async sign(kid, input) {
       const pair = (await pairs()).get(kid)
       if (!pair) throw new PkceError("unavailable", { reason: "keyring_missing" })
-      return new Uint8Array(await subtle.sign(use, pair.privateKey, utf8.encode(signingInput)))
+      return toBase64url(new Uint8Array(await subtle.sign(use, pair.privateKey, utf8.encode(input))))
     },
     // jose throws for a bad signature; WebCrypto says false, which costs a flood of forgeries no stack traces.
-    async verify(kid, signingInput, signature) {
+    async verify(kid, input, signature) {
       const pair = (await pairs()).get(kid)
-      if (!pair) return false
-      const signed = signature as Uint8Array<ArrayBuffer>
-      return subtle.verify(use, pair.publicKey, signed, utf8.encode(signingInput))
+      const bytes = fromBase64url(signature)
+      if (!pair || !bytes) return false
+      return subtle.verify(use, pair.publicKey, bytes as Uint8Array<ArrayBuffer>, utf8.encode(input))
     },
     publicKeys: async () => [...(await pairs()).values()].map(({ jwk }) => jwk),
   }

@@ -1,4 +1,4 @@
-import { equal, hmac } from "#crypto"
+import { hmacText, sameText } from "#crypto"
 import { chain } from "../runtime/awaitable.js"
 import type { KeyRing } from "../vault/types.js"
 import { encodeHeader } from "./jwt.js"
@@ -10,14 +10,14 @@ import type { Signer } from "./signer.js"
  */
 export function createHs256(ring: KeyRing): Signer {
   const headers = chain(ring.kids(), (kids) => new Map(kids.map((kid) => [kid, encodeHeader("HS256", kid)])))
-  const mac = (kid: string, signingInput: string) =>
-    chain(ring.hmac(kid, "session-hs256"), (key) => hmac(key, signingInput))
+  const mac = (kid: string, input: string) =>
+    chain(ring.hmac(kid, "session-hs256"), (key) => hmacText(key, input))
   return {
     headers: () => headers,
     active: (now) => ring.active(now),
     sign: mac,
-    verify: (kid, signingInput, signature) =>
-      chain(mac(kid, signingInput), (expected) => equal(expected, signature)),
+    // Compared as text: what is not the one spelling of the MAC needs no decoding to be refused.
+    verify: (kid, input, signature) => chain(mac(kid, input), (expected) => sameText(expected, signature)),
     publicKeys: () => [],
   }
 }

@@ -6,9 +6,10 @@ export interface Signer {
   headers(): Awaitable<ReadonlyMap<string, string>>
   /** The key that signs at `now`, seconds. */
   active(now: number): Awaitable<string>
-  /** Header and payload as they stand in the token, a dot between them. */
-  sign(kid: string, signingInput: string): Awaitable<Uint8Array>
-  verify(kid: string, signingInput: string, signature: Uint8Array): Awaitable<boolean>
+  /** The signature over a text's UTF-8, in base64url. */
+  sign(kid: string, input: string): Awaitable<string>
+  /** Whether `signature` is one, in its only spelling. */
+  verify(kid: string, input: string, signature: string): Awaitable<boolean>
   /** Public keys (RFC 7517 section 5); empty where there are none. */
   publicKeys(): Awaitable<{ [member: string]: unknown }[]>
 }

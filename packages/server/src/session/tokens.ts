@@ -8,7 +8,7 @@ import type { KeyRing } from "../vault/types.js"
 import { createEdDsa, createEs256 } from "./asymmetric.js"
 import { createVerifiedCache } from "./cache.js"
 import { createHs256 } from "./hs256.js"
-import { decodeClaims, encodeJson, joinToken, MAX_TOKEN_LENGTH, splitToken } from "./jwt.js"
+import { decodeClaims, encodeJson, MAX_TOKEN_LENGTH, splitToken } from "./jwt.js"
 import type { Signer } from "./signer.js"
 import type { Session, SessionTokens } from "./types.js"
 
@@ -61,7 +61,7 @@ export function createSessionTokens(options: SessionTokensOptions): SessionToken
         jti: toBase64url(random.subarray(0, 16)),
       })
       const signingInput = `${(await signer.headers()).get(kid)}.${payload}`
-      const token = joinToken(signingInput, await signer.sign(kid, signingInput))
+      const token = `${signingInput}.${await signer.sign(kid, signingInput)}`
       if (token.length > MAX_TOKEN_LENGTH) {
         throw new PkceError("internal", { reason: "session_token_too_large", retryable: false })
       }

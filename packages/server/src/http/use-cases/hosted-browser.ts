@@ -1,15 +1,10 @@
+import { sameText } from "#crypto"
 import type { HostedConfig } from "../../config/config.js"
 import { PkceError } from "../../errors.js"
 import type { Found, LoginRecords, StartedLogin } from "../../hosted/records.js"
 import { HANDOFF_LIFETIME } from "../../hosted/records.js"
 import { answerOf, type Returned } from "../../hosted/return-url.js"
-import {
-  type FlowSecrets,
-  type HostedSecrets,
-  loginOfState,
-  sameText,
-  userCode,
-} from "../../hosted/secrets.js"
+import { type FlowSecrets, type HostedSecrets, loginOfState, userCode } from "../../hosted/secrets.js"
 import type { Provider } from "../../provider/types.js"
 import type { Rooms } from "../rooms.js"
 import { afterFailure, createCodeRedemption } from "./code-redemption.js"
