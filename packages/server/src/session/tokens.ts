@@ -106,13 +106,15 @@ function headerIndex(signer: Signer): (header: string) => Awaitable<string | und
 /** E17: our own tokens of another kind, or for another audience, are no session. */
 function sessionOf(claims: Record<string, unknown> | null, config: Config["session"]): Session | null {
   if (!claims) return null
-  const { iss, aud, sub, sid, exp, iat, jti, ...rest } = claims
+  const { iss, aud, sid, exp, iat, jti, ...user } = claims
   if (iss !== config.issuer || aud !== config.audience) return null
-  if (typeof sub !== "string" || typeof sid !== "string" || typeof jti !== "string") return null
+  if (!isUser(user) || typeof sid !== "string" || typeof jti !== "string") return null
   if (typeof exp !== "number" || typeof iat !== "number") return null
   // Frozen, because the cache gives the same object to every request that bears this token.
-  return frozen({ id: sid, user: { ...rest, sub }, expiresAt: exp })
+  return Object.freeze({ id: sid, user: frozen(user), expiresAt: exp })
 }
+
+const isUser = (claims: Record<string, unknown>): claims is Session["user"] => typeof claims.sub === "string"
 
 function frozen<T extends object>(value: T): T {
   for (const member of Object.values(value)) {
