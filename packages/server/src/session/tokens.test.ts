@@ -40,6 +40,22 @@ describe.each(["HS256", "EdDSA", "ES256"] as const)("%s", (algorithm) => {
     expect(await tokens.verify(token)).not.toBeNull()
   })
 
+  test("F8: another spelling of the same signature is refused", async () => {
+    const { tokens } = rig({ algorithm })
+    const { token } = await tokens.sign(who)
+    const signature = token.slice(token.lastIndexOf(".") + 1)
+    const bytes = Buffer.from(signature, "base64url")
+    // The last character bears bits that say nothing.
+    const letters = [..."ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"]
+    const others = letters
+      .map((letter) => signature.slice(0, -1) + letter)
+      .filter((text) => text !== signature && bytes.equals(Buffer.from(text, "base64url")))
+    expect(others.length).toBeGreaterThan(0)
+    for (const other of [...others, `${signature}=`, `${signature}\u00e4`, `${signature}\ud800`])
+      expect(await tokens.verify(token.slice(0, -signature.length) + other)).toBeNull()
+    expect(await tokens.verify(token)).not.toBeNull()
+  })
+
   test("exp is strict, and has no leeway", async () => {
     const { tokens, clock } = rig({ algorithm })
     const { token, expiresIn } = await tokens.sign(who)
