@@ -8,6 +8,7 @@ import {
   type Platform,
   parseCallback,
   type StoragePort,
+  webCrypto,
 } from "@pkce/client"
 import { cli } from "@pkce/client/cli"
 import { web } from "@pkce/client/web"
@@ -27,7 +28,7 @@ export const command: PkceClient = createPkceClient({
 
 declare const browser: BrowserPort
 declare const storage: StoragePort
-export const custom: Platform = { name: "mine", browser, storage }
+export const custom: Platform = { name: "mine", crypto: webCrypto, browser, storage }
 
 export async function login(auth: PkceClient): Promise<string> {
   const restored = await auth.restore()
