@@ -50,8 +50,9 @@ describe.skipIf(!python)(
       const session = await backend.auth.authenticate(token ?? "")
       expect(me.body).toEqual({ user: { sub: session?.user.sub } })
 
-      const refreshToken = await api.me(`Bearer ${token?.slice(0, -2)}AA`)
-      expect(refreshToken.status).toBe(401)
+      // Of its last characters a decoder may leave out bits: one in the middle counts whole.
+      const forged = token?.replace(/.(?=.{40}$)/, (letter) => (letter === "A" ? "B" : "A"))
+      expect((await api.me(`Bearer ${forged}`)).status).toBe(401)
     })
 
     describe("tokens", () => {
