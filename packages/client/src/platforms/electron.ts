@@ -11,8 +11,6 @@ export interface ElectronModules {
     getPath(name: "userData"): string
     // biome-ignore lint/suspicious/noExplicitAny: Electron has an overload for each of its events
     on(event: any, listener: (...args: any[]) => void): unknown
-    // biome-ignore lint/suspicious/noExplicitAny: as above
-    off(event: any, listener: (...args: any[]) => void): unknown
   }
   shell: { openExternal(url: string): Promise<void> }
   safeStorage: {
