@@ -1,19 +1,8 @@
 import { describe, expect, it } from "vitest"
-import type { PkceClientEvent } from "../src/session/events.js"
 import { answer, refusal, type Seen } from "../src/testing/answers.js"
 import { provider } from "../src/testing/backend.js"
 import { codeOf, fakeDevice } from "../src/testing/device.js"
-
-const HOUR = 3_600_000
-type Device = ReturnType<typeof fakeDevice>
-
-async function loggedIn(device: Device = fakeDevice({ providers: [provider] })) {
-  const app = device.start()
-  await app.login()
-  const events: PkceClientEvent[] = []
-  app.subscribe((event) => events.push(event))
-  return { device, app, events, token: await app.getSessionToken() }
-}
+import { type Device, HOUR, loggedIn } from "./support/logged-in.js"
 
 const steps = (device: Device) => device.backend.to("POST /refresh").length
 const generation = (device: Device) => [...device.backend.rows.values()][0]?.gen

@@ -1,20 +1,9 @@
 import { isChallenge, isVerifier, TERMINAL_CODES } from "@pkce/protocol"
 import { describe, expect, it, vi } from "vitest"
-import type { PkceClientEvent } from "../src/session/events.js"
 import { answer, refusal } from "../src/testing/answers.js"
 import { type Fault, provider } from "../src/testing/backend.js"
 import { codeOf, fakeDevice } from "../src/testing/device.js"
-
-const HOUR = 3_600_000
-type Device = ReturnType<typeof fakeDevice>
-
-async function loggedIn(device: Device = fakeDevice({ providers: [provider] })) {
-  const app = device.start()
-  await app.login()
-  const events: PkceClientEvent[] = []
-  app.subscribe((event) => events.push(event))
-  return { device, app, events }
-}
+import { type Device, HOUR, loggedIn } from "./support/logged-in.js"
 
 const steps = (device: Device) => device.backend.to("POST /refresh").map(({ body }) => body)
 const different = (device: Device) => new Set(steps(device).map((body) => JSON.stringify(body))).size

@@ -1,17 +1,8 @@
 import { describe, expect, it, vi } from "vitest"
 import { answer, refusal } from "../src/testing/answers.js"
-import { provider } from "../src/testing/backend.js"
 import { codeOf, fakeDevice } from "../src/testing/device.js"
+import { type Device, HOUR, loggedIn } from "./support/logged-in.js"
 
-const HOUR = 3_600_000
-type Device = ReturnType<typeof fakeDevice>
-
-async function loggedIn(device: Device = fakeDevice({ providers: [provider] })) {
-  const app = device.start()
-  await app.login()
-  device.backend.requests.splice(0)
-  return { device, app }
-}
 const routes = ({ backend }: Device) => backend.requests.map(({ route }) => route)
 
 describe("the record", () => {
