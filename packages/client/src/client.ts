@@ -150,8 +150,14 @@ export function createPkceClient(options: PkceClientOptions): PkceClient {
   })
 
   storage.onLost?.((reason) => events.emit({ type: "storage_lost", session: null, reason }))
-  // What has become due meanwhile is renewed; what hinders it shows when a token is asked for.
-  platform.wakes?.(() => void line.getSessionToken().catch(() => {}))
+  // While it slept another tab may have ended the session, unheard. What has become due is renewed; what hinders it shows when a
+  // token is asked for.
+  platform.wakes?.(() => {
+    state
+      .load(true)
+      .then(() => line.getSessionToken())
+      .catch(() => {})
+  })
 
   return {
     get session() {

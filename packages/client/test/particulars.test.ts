@@ -30,6 +30,18 @@ describe("the record", () => {
 })
 
 describe("the app comes to the front", () => {
+  it("after another tab has logged out, unheard: it knows of no session any more", async () => {
+    const { device, app, events } = await loggedIn()
+    const { changes: _, ...unheard } = device.platform()
+    const other = device.start({ platform: unheard })
+    await other.logout()
+    expect(app.session).not.toBeNull()
+    device.wake()
+    await vi.waitFor(() => expect(app.session).toBeNull())
+    expect(events).toMatchObject([{ type: "signed_out", reason: "elsewhere" }])
+    expect(await app.getSessionToken()).toBeNull()
+  })
+
   it("and nothing is due: nobody is asked", async () => {
     const { device } = await loggedIn()
     device.clock.advance(60_000)
@@ -45,6 +57,20 @@ describe("the app comes to the front", () => {
     device.wake()
     await vi.waitFor(() => expect(routes(device)).toEqual(["POST /refresh"]))
     expect(await codeOf(app.getSessionToken())).toBe("stalled")
+  })
+})
+
+describe("the other tabs", () => {
+  it("are told of what is new, once, and of nothing else", async () => {
+    const { device } = await loggedIn()
+    const post = vi.fn()
+    const app = device.start({ platform: { ...device.platform(), changes: { post, subscribe() {} } } })
+    await app.restore()
+    await app.refresh()
+    expect(post).not.toHaveBeenCalled()
+    device.clock.advance(HOUR)
+    await app.refresh()
+    expect(post).toHaveBeenCalledOnce()
   })
 })
 

@@ -36,7 +36,7 @@ export interface StoragePort {
    * Atomic read, change and write, also against other tabs and processes, and durable before it resolves. `change` is
    * synchronous and may be called again if the write has to start over; `null` deletes, `undefined` leaves it as it is.
    */
-  update(change: (current: string | null) => string | null | undefined): Promise<void>
+  update(change: (current: string | null) => string | null | undefined): Promise<unknown>
   /**
    * Tells when what was stored is gone for good: the app was installed anew over what the device had kept, or a backup
    * brought what this device cannot open. Not for a storage that is locked, or fails: that throws.

@@ -84,7 +84,10 @@ export function keychainStorage(
     }
   }
 
-  async function change(decide: (current: string | null) => string | null | undefined): Promise<void> {
+  /** Answers what was there before. */
+  async function change(
+    decide: (current: string | null) => string | null | undefined,
+  ): Promise<string | null> {
     const [a, b] = [await openSlot(`${name}.a`), await openSlot(`${name}.b`)]
     const [newest, other] = a.generation > b.generation ? [a, b] : [b, a]
     let [install = "", holds] = ((await fence?.getItem(fenceKey)) ?? "").split(":")
@@ -112,36 +115,32 @@ export function keychainStorage(
     if (lost) for (const tell of listeners) tell(lost)
 
     const next = decide(text)
-    if (next === null) return remove()
-    if (next === undefined) return
-    if (fence) install ||= randomText(crypto)
-    const body = ascii(JSON.stringify({ generation: newest.generation + 1, install, text: next }))
-    // The fence first: a record whose installation is not known yet would look like another one's.
-    if (!holds) await mark("")
-    await other.write(`${body}\n${await s256(crypto, body)}\n`)
-    if (!holds) await mark("1")
+    if (next === null) await remove()
+    else if (next !== undefined) {
+      if (fence) install ||= randomText(crypto)
+      const body = ascii(JSON.stringify({ generation: newest.generation + 1, install, text: next }))
+      // The fence first: a record whose installation is not known yet would look like another one's.
+      if (!holds) await mark("")
+      await other.write(`${body}\n${await s256(crypto, body)}\n`)
+      if (!holds) await mark("1")
+    }
+    return text
   }
 
-  const storage: StoragePort = {
-    async read() {
-      let text: string | null = null
-      await storage.update((current) => {
-        text = current
-        return undefined
-      })
-      return text
-    },
-    /** One at a time: the app is one process, and its calls cross. */
-    update(decide) {
-      const changed = queue.then(() => change(decide))
-      queue = changed.catch(() => {})
-      return changed.catch((error: unknown) => {
-        throw LOCKED.test(String(error)) ? new PkceError("storage_locked", "storage") : error
-      })
-    },
+  /** One at a time: the app is one process, and its calls cross. */
+  function update(decide: Parameters<typeof change>[0]): Promise<string | null> {
+    const changed = queue.then(() => change(decide))
+    queue = changed.catch(() => {})
+    return changed.catch((error: unknown) => {
+      throw LOCKED.test(String(error)) ? new PkceError("storage_locked", "storage") : error
+    })
+  }
+
+  return {
+    read: () => update(() => undefined),
+    update,
     onLost: (listener) => void listeners.add(listener),
   }
-  return storage
 }
 
 /** A keychain counts bytes: in JSON every character can be one of ASCII. */

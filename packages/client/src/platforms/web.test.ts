@@ -54,12 +54,18 @@ describe("the page", () => {
   })
 
   it("wakes with the network, and when it is seen again", () => {
-    const listener = () => {}
+    const listener = vi.fn()
     web().wakes?.(listener)
-    expect(addEventListener.mock.calls).toEqual([
-      ["online", listener],
-      ["visibilitychange", listener],
-    ])
+    const on = Object.fromEntries(addEventListener.mock.calls)
+    expect(Object.keys(on)).toEqual(["online", "visibilitychange"])
+    on.online()
+    expect(listener).toHaveBeenCalledTimes(1)
+    vi.stubGlobal("document", { hidden: true })
+    on.visibilitychange()
+    expect(listener).toHaveBeenCalledTimes(1)
+    vi.stubGlobal("document", { hidden: false })
+    on.visibilitychange()
+    expect(listener).toHaveBeenCalledTimes(2)
   })
 
   it("has nothing of a page on a server that renders it", async () => {

@@ -52,9 +52,10 @@ const turn = (name: string) =>
     navigator.locks.request(name, { signal: AbortSignal.timeout(TURN) }, held).catch(reject)
   })
 
-/** The network is back, or the page is seen again. */
+/** The network is back, or the page is seen again, be it from the back-forward cache. */
 function wakes(listener: () => void): void {
-  for (const event of ["online", "visibilitychange"]) addEventListener(event, listener)
+  addEventListener("online", listener)
+  addEventListener("visibilitychange", () => document.hidden || listener())
 }
 
 /**

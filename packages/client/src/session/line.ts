@@ -53,7 +53,7 @@ export function createLine(deps: LineDeps): Line {
         stored.session = { ...session, pending: drawn, steppedAt: clock.wall() }
       return stored.session
     })
-    state.publish(session)
+    state.adopt(session)
     const pending = session?.pending
     if (!pending) return
     if (session.refreshToken === stalledAt) throw new PkceError("stalled", "refresh")

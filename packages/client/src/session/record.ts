@@ -70,7 +70,7 @@ export const emptyRecord = (): ClientRecord => ({ v: VERSION, session: null, log
 
 function parse(text: string | null): ClientRecord {
   try {
-    const record = JSON.parse(text ?? "null")
+    const record = JSON.parse(`${text}`)
     if (record?.v === VERSION) return record
   } catch {
     // Nothing that this version wrote. Storage that cannot be read throws instead, and is never taken for empty.

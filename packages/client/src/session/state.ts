@@ -13,7 +13,9 @@ export interface SessionState {
   view(): ClientSession | null
   /** Reads the record unless that was done, or `again`. */
   load(again?: boolean): Promise<StoredSession | null>
-  /** Takes over what the record now holds, and tells the other tabs. `reason` says why there is no session any more. */
+  /** Takes over what the record holds. `reason` says why there is no session any more. */
+  adopt(session: StoredSession | null, reason?: Reason): void
+  /** The same of what this tab has just written: the others are told. */
   publish(session: StoredSession | null, reason?: Reason): void
   /** The session token, or `null` unless it lives longer than so many milliseconds. */
   token(left?: number): string | null
@@ -78,6 +80,7 @@ export function createSessionState(
       if (again || epoch === 0) await load()
       return current
     },
+    adopt,
     publish(session, reason) {
       adopt(session, reason)
       changes?.post()
