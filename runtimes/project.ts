@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
-import { build } from "esbuild"
+import { build, type Plugin } from "esbuild"
 import { pack } from "../scripts/package-checks/pack.mjs"
 import { link } from "../scripts/package-checks/runtime.mjs"
 
@@ -21,6 +21,16 @@ export interface Project {
   fresh(): string
   remove(): void
 }
+
+/** Takes our packages as they were packed, not those of the workspace that the source stands in. */
+const packed = (folder: string): Plugin => ({
+  name: "packed",
+  setup(build) {
+    build.onResolve({ filter: /^@pkce\// }, ({ path, kind, resolveDir }) =>
+      resolveDir === folder ? undefined : build.resolve(path, { kind, resolveDir: folder }),
+    )
+  },
+})
 
 /** A user's project: the tarballs that would be published, unpacked, and the dependencies that they name. */
 export function createProject(): Project {
@@ -53,8 +63,7 @@ export function createProject(): Project {
       written(name, {
         conditions,
         mainFields: ["module", "main"],
-        // The packed ones, not those of the workspace that the source stands in.
-        alias: { "@pkce/server": join(folder, "node_modules/@pkce/server") },
+        plugins: [packed(folder)],
         external: ["node:*"],
         metafile: true,
       }),
