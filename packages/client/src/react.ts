@@ -61,8 +61,8 @@ function watch(client: PkceClient): Watched {
       isStarted = true
       if (!isSubscribed)
         client.subscribe(() => {
-          // While it loads, an event tells no more than half.
-          if (own.state !== LOADING) show()
+          // While it loads, and where it could not be loaded, an event tells no more than half.
+          if (own.state !== LOADING && (own.state.status !== "failed" || client.session)) show()
         })
       isSubscribed = true
       client.restore().then(

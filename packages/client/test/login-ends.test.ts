@@ -123,6 +123,20 @@ describe("the browser", () => {
 })
 
 describe("what is told", () => {
+  it("a failure that comes by a link is the waiting login's alone", async () => {
+    const device = fakeDevice({ providers: [provider] })
+    const app = device.start()
+    const events = watched(app)
+    device.answer = async (url) => {
+      const state = new URL(url).searchParams.get("state")
+      device.link(`${REDIRECT}?error=access_denied&state=${state}&iss=${encodeURIComponent(ISSUER)}`)
+      return new Promise(() => {})
+    }
+    expect(await codeOf(app.login())).toBe("access_denied")
+    await new Promise((resolve) => setTimeout(resolve, 20))
+    expect(events).toEqual([])
+  })
+
   it("of a login by the first call of a new process", async () => {
     const device = fakeDevice()
     const url = await pending(device, device.start())
@@ -273,6 +287,22 @@ describe("a callback", () => {
 })
 
 describe("the exchange", () => {
+  it.each(["the same app", "the next start"])(
+    "C14 an earlier login, whose answers got lost, does not come back over a newer one in %s",
+    async (which) => {
+      const device = fakeDevice({ providers: [provider] })
+      let app = device.start()
+      device.backend.faults.push("lost", "lost", "lost", "lost")
+      expect(await codeOf(app.login({ appState: "alice" }))).toBe("network")
+      device.clock.advance(MINUTE)
+      expect(await app.login({ appState: "bob" })).toMatchObject({ appState: "bob" })
+      const bob = app.session?.id ?? ""
+      if (which === "the next start") app = device.start()
+      expect(await app.restore()).toMatchObject({ session: { id: bob }, login: undefined })
+      expect(device.backend.rows.get(bob)?.revoked).toBeUndefined()
+    },
+  )
+
   it("takes no success for a grant that is none", async () => {
     const device = fakeDevice({ providers: [provider] })
     device.backend.faults.push(answer(200, { hello: "world" }))

@@ -151,6 +151,18 @@ describe("React 19, in StrictMode", () => {
     expect((await mount(later)).textContent).toBe("signed_in user idle fine")
   })
 
+  it("nor is it one when an event comes", async () => {
+    await auth.login()
+    device.answer = async () => ({ type: "cancelled" })
+    await auth.login()
+    device.storage.locked = true
+    const page = await mount(device.start())
+    expect(page.textContent).toContain("failed nobody")
+    await act(async () => device.link(honest(device.backend, device.opened.at(-1) ?? "")))
+    await settle()
+    expect(page.textContent).toContain("failed nobody")
+  })
+
   it("a hook without its provider says so", () => {
     const Alone = () => usePkce() && null
     expect(() => renderToString(createElement(Alone))).toThrow("<PkceProvider>")

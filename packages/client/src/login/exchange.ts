@@ -53,11 +53,11 @@ export function createExchange(deps: ExchangeDeps): (login: StoredLogin) => Prom
       // The user has logged out since, or another tab was faster: a grant that comes late never replaces what the line has
       // made of its session.
       if (!stored.logins.some((waiting) => waiting.state === login.state)) return
-      closeLogin(stored, login.state)
+      closeLogin(stored, login.state, login.redeemedAt)
       latest = stored.session = {
         ...grant,
         provider: login.provider,
-        steppedAt: login.redeemedAt ?? login.createdAt,
+        steppedAt: login.redeemedAt as number,
       }
     })
     if (latest?.id !== grant.id) {

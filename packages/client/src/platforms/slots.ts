@@ -57,7 +57,7 @@ export function keychainStorage(
   crypto: CryptoPort,
   fence: FenceLike | undefined,
 ): StoragePort {
-  const listeners = new Set<(reason: LossReason) => void>()
+  let tell = (_: LossReason) => {}
   const fenceKey = `${name}.install`
   let queue: Promise<unknown> = Promise.resolve()
 
@@ -112,7 +112,7 @@ export function keychainStorage(
     const text = lost ? null : newest.text
     // Also what a crash has left of a first login, or of a logout.
     if (text === null) await remove()
-    if (lost) for (const tell of listeners) tell(lost)
+    if (lost) tell(lost)
 
     const next = decide(text)
     if (next === null) await remove()
@@ -139,7 +139,9 @@ export function keychainStorage(
   return {
     read: () => update(() => undefined),
     update,
-    onLost: (listener) => void listeners.add(listener),
+    onLost(listener) {
+      tell = listener
+    },
   }
 }
 

@@ -78,9 +78,14 @@ function parse(text: string | null): ClientRecord {
   return emptyRecord()
 }
 
-/** Takes a login out of the record; a later copy of its callback is then `callback_used`. */
-export function closeLogin(record: ClientRecord, state: string): void {
-  record.logins = record.logins.filter((login) => login.state !== state)
+/**
+ * Takes a login out of the record; a later copy of its callback is then `callback_used`. With it go those that were taken before
+ * `since` and never heard of: they must not come back over a newer session (C14).
+ */
+export function closeLogin(record: ClientRecord, state: string, since = 0): void {
+  record.logins = record.logins.filter(
+    (login) => login.state !== state && (login.redeemedAt ?? since) >= since,
+  )
   record.used = [...record.used, state].slice(-USED_KEPT)
 }
 
