@@ -1,7 +1,13 @@
 import { createServer } from "node:http"
+import { connect, createServer as createHttp2Server } from "node:http2"
+import type { AddressInfo } from "node:net"
 import fastify from "fastify"
+import { Hono } from "hono"
+import Koa from "koa"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import * as fastifyMount from "../src/mounts/fastify.js"
+import * as honoMount from "../src/mounts/hono.js"
+import * as koaMount from "../src/mounts/koa.js"
 import * as nodeMount from "../src/mounts/node.js"
 import { mounts, type Running, running } from "./support/mounts.js"
 import { type Fixture, startServer, wire } from "./support/server.js"
@@ -156,5 +162,108 @@ describe("fastify", () => {
     expect((await app.inject({ url: "/open" })).statusCode).toBe(500)
     await app.close()
     await fixture.close()
+  })
+})
+
+describe("where it is mounted", () => {
+  let fixture: Fixture
+  beforeAll(async () => {
+    fixture = await startServer()
+  })
+  afterAll(() => fixture.close())
+
+  it.each([
+    ["/auth/", "/auth/config"],
+    ["/api/:tenant/auth", "/api/a-tenant-with-a-long-name/auth/config"],
+    ["/", "/config"],
+  ])("fastify: the prefix %s", async (prefix, url) => {
+    const app = fastify()
+    await app.register(fastifyMount.fastifyAuth(fixture.auth), { prefix })
+    expect((await app.inject({ url })).statusCode).toBe(200)
+    await app.close()
+  })
+
+  it.each([
+    ["/auth/", "/auth/config"],
+    ["/", "/config"],
+    ["", "/config"],
+  ])("node and koa: the path %j", async (path, url) => {
+    const koa = new Koa()
+    koa.use(koaMount.koaAuth(fixture.auth, { path }))
+    for (const listener of [nodeMount.nodeAuth(fixture.auth, { path }), koa.callback()]) {
+      const app = await running(createServer(listener))
+      expect((await fetch(app.origin + url)).status).toBe(200)
+      await app.close()
+    }
+  })
+})
+
+describe("hono", () => {
+  it("takes a body that the team's own middleware has read, with its limits", async () => {
+    const fixture = await startServer()
+    const app = new Hono()
+    app.use(async (c, next) => {
+      await c.req.json()
+      await next()
+    })
+    app.all("/auth/*", honoMount.honoAuth(fixture.auth))
+    const exchange = (body: string) =>
+      app.request("/auth/exchange", { method: "POST", headers: { "content-type": "application/json" }, body })
+    expect((await exchange(JSON.stringify(wire(fixture.login())))).status).toBe(200)
+    expect((await exchange(JSON.stringify({ code: "x".repeat(9000) }))).status).toBe(413)
+    // What was read beside Hono, nobody has kept.
+    const beside = new Hono()
+    beside.use(async (c, next) => {
+      await c.req.raw.text()
+      await next()
+    })
+    beside.all("/auth/*", honoMount.honoAuth(fixture.auth))
+    const answer = await beside.request("/auth/exchange", {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: "{}",
+    })
+    expect(answer.status).toBe(400)
+    await fixture.close()
+  })
+})
+
+describe("HTTP/2", () => {
+  it("C9: ends the stream of a body that is too long, and the connection goes on", async () => {
+    const { auth, close } = await startServer()
+    const koa = new Koa()
+    koa.use(koaMount.koaAuth(auth))
+    const app = fastify({ http2: true })
+    await app.register(fastifyMount.fastifyAuth(auth), { prefix: "/auth" })
+    await app.listen({ port: 0, host: "127.0.0.1" })
+    const servers = [
+      createHttp2Server(nodeMount.nodeAuth(auth) as never).listen(0, "127.0.0.1"),
+      createHttp2Server(koa.callback()).listen(0, "127.0.0.1"),
+      app.server,
+    ]
+    for (const server of servers) {
+      if (!server.listening) await new Promise((done) => server.once("listening", done))
+      const client = connect(`http://127.0.0.1:${(server.address() as AddressInfo).port}`)
+      // More than a stream takes before somebody reads.
+      for (const length of [200_000, 9_000]) {
+        const stream = client.request({
+          ":method": "POST",
+          ":path": "/auth/exchange",
+          "content-type": "application/json",
+        })
+        const status = new Promise((resolve) =>
+          stream.once("response", (headers) => resolve(headers[":status"])),
+        )
+        const ended = new Promise<void>((resolve) => stream.once("close", resolve))
+        stream.on("error", () => undefined)
+        stream.resume().end("x".repeat(length))
+        expect(await status).toBe(413)
+        await ended
+      }
+      await new Promise<void>((done) => client.close(done))
+    }
+    for (const server of servers.slice(0, 2)) server.close()
+    await app.close()
+    await close()
   })
 })

@@ -9,6 +9,7 @@ export interface NodeRequest {
   socket?: { remoteAddress?: string | undefined } | null
   /** Set by a framework's body parser. */
   body?: unknown
+  httpVersionMajor?: number
   readableDidRead?: boolean
   readableEnded?: boolean
   on(event: string, listener: (chunk: Uint8Array) => void): unknown
@@ -61,7 +62,7 @@ function parsedBody(request: NodeRequest, body: unknown, maxBytes: number): Body
   return bytes.length > maxBytes ? { kind: "too_large" } : { kind: "bytes", bytes }
 }
 
-/** C9, C10: stops at the limit of size or time, and leaves the rest unread. */
+/** C9, C10: stops at the limit of size or time, and keeps nothing of the rest. */
 function readStream(request: NodeRequest, maxBytes: number, deadline: number): Promise<BodyRead> {
   return new Promise((resolve) => {
     const chunks: Uint8Array[] = []
@@ -72,7 +73,8 @@ function readStream(request: NodeRequest, maxBytes: number, deadline: number): P
       request.off("end", onEnd)
       request.off("error", onAborted)
       request.off("close", onAborted)
-      if (read.kind !== "bytes") request.pause()
+      // HTTP/2 has no connection to end: its stream would stay open, so what still comes of it is thrown away.
+      if (read.kind !== "bytes" && request.httpVersionMajor !== 2) request.pause()
       // A late error of the connection has no other listener, and must not end the process.
       request.on("error", () => undefined)
       resolve(read)

@@ -1,15 +1,33 @@
 import type { BodyRead, HttpAnswer, HttpRequest } from "./message.js"
 
-/** A Web `Request` as plain data; `path` is relative to the mount. */
-export function fromWebRequest(request: Request, path: string, address: string | undefined): HttpRequest {
+/**
+ * A Web `Request` as plain data; `path` is relative to the mount. `kept` gives the body where the framework has kept what
+ * somebody read before us.
+ */
+export function fromWebRequest(
+  request: Request,
+  path: string,
+  address: string | undefined,
+  kept?: () => Promise<ArrayBuffer>,
+): HttpRequest {
   const { search } = new URL(request.url)
   return {
     method: request.method,
     path,
     query: search.slice(1),
     header: (name) => request.headers.get(name) ?? undefined,
-    body: (maxBytes, deadline) => readBody(request, maxBytes, deadline),
+    body: (maxBytes, deadline) =>
+      request.bodyUsed && kept ? readKept(kept, maxBytes) : readBody(request, maxBytes, deadline),
     address,
+  }
+}
+
+async function readKept(kept: () => Promise<ArrayBuffer>, maxBytes: number): Promise<BodyRead> {
+  try {
+    const bytes = new Uint8Array(await kept())
+    return bytes.length > maxBytes ? { kind: "too_large" } : { kind: "bytes", bytes }
+  } catch {
+    return { kind: "aborted" }
   }
 }
 

@@ -42,8 +42,10 @@ export const fastifyAuth = (auth: PkceServer) => async (instance: FastifyInstanc
   instance.removeAllContentTypeParsers()
   // The body stays unread: the stream goes to the handler as it came.
   instance.addContentTypeParser("*", (_request, _payload, done) => done(null))
+  // The prefix may hold parameters, so segments are counted; with a slash at its end it is the same one.
+  const mount = instance.prefix.replace(/\/$/, "").split("/").length
   instance.all("/*", async (request, reply) => {
-    const target = request.url.slice(instance.prefix.length)
+    const target = `/${request.url.split("/").slice(mount).join("/")}`
     return send(reply, await auth.handle(fromNodeRequest(request.raw, { target, address: request.ip })))
   })
 }

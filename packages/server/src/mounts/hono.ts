@@ -13,7 +13,7 @@ export interface SessionVariables {
 
 /** The part of Hono's context that is used here. */
 export interface HonoContext {
-  req: { raw: Request; path: string; routePath?: string }
+  req: { raw: Request; path: string; routePath?: string; arrayBuffer(): Promise<ArrayBuffer> }
   env?: unknown
   set(key: "auth", value: Session): void
 }
@@ -33,7 +33,11 @@ export const honoAuth =
     { clientAddress = nodeServerAddress }: { clientAddress?: (c: C) => string | undefined } = {},
   ) =>
   async (c: C): Promise<Response> =>
-    toWebResponse(await auth.handle(fromWebRequest(c.req.raw, pathBelow(c.req), addressBy(clientAddress, c))))
+    toWebResponse(
+      await auth.handle(
+        fromWebRequest(c.req.raw, pathBelow(c.req), addressBy(clientAddress, c), () => c.req.arrayBuffer()),
+      ),
+    )
 
 /**
  * Lets a request pass only with a session, which `c.get("auth")` then gives; otherwise answers 401 and the route never runs.

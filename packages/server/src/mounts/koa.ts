@@ -31,17 +31,21 @@ type Next = () => Promise<unknown>
  * app.use(koaAuth(auth))
  * ```
  */
-export const koaAuth =
-  (auth: PkceServer, { path = "/auth" }: { path?: string } = {}) =>
-  async (context: KoaContext, next: Next): Promise<void> => {
+export function koaAuth(
+  auth: PkceServer,
+  { path = "/auth" }: { path?: string } = {},
+): (context: KoaContext, next: Next) => Promise<void> {
+  const base = path.replace(/\/$/, "")
+  return async (context, next) => {
     const { req, request, url, ip } = context
-    if (!url.startsWith(`${path}/`)) {
+    if (!url.startsWith(`${base}/`)) {
       await next()
       return
     }
-    const mount = { target: url.slice(path.length), address: ip, parsed: request.body }
+    const mount = { target: url.slice(base.length), address: ip, parsed: request.body }
     write(context, await auth.handle(fromNodeRequest(req, mount)))
   }
+}
 
 /**
  * Lets a request pass only with a session, which `ctx.state.auth` then holds; otherwise answers 401 and stops.

@@ -25,10 +25,11 @@ export function nodeAuth(
     clientAddress = () => undefined,
   }: { path?: string; clientAddress?: (request: NodeRequest) => string | undefined } = {},
 ): (request: NodeRequest, response: NodeResponse) => void {
+  const base = path.replace(/\/$/, "")
   return (request, response) => {
     const url = request.url ?? "/"
     // A path outside the mount has no first slash of its own, so it matches no route.
-    const target = url.startsWith(`${path}/`) ? url.slice(path.length) : ""
+    const target = url.startsWith(`${base}/`) ? url.slice(base.length) : ""
     const mount = { target, address: addressBy(clientAddress, request) }
     void auth.handle(fromNodeRequest(request, mount)).then((answer) => writeAnswer(response, answer))
   }
