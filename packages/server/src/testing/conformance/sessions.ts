@@ -1,3 +1,4 @@
+import type { SessionRow } from "../../stores/contract.js"
 import { awkward, type Case, created, DAY, expect, expectSame, found, id, newSession } from "./case.js"
 
 /** Rows: creating, finding, listing, ending. */
@@ -54,6 +55,18 @@ export const sessionCases: Case[] = [
       const result = await store.create(session)
       expect(result.outcome === "late", `a late create was "${result.outcome}"`)
       expect((await store.find(session.sid)).row === null, "a late create left a row")
+    },
+  },
+  {
+    name: "create takes the second that notAfter names, and none after it",
+    needsClock: true,
+    async check(store, advanceClock) {
+      const { now } = await store.find(id())
+      const [inTime, late] = [newSession({ notAfter: now }), newSession({ notAfter: now })]
+      expectSame((await store.create(inTime)).outcome, "created", "a create in the last second")
+      advanceClock(1)
+      expectSame((await store.create(late)).outcome, "late", "a create a second after it")
+      expectSame((await store.create(inTime)).outcome, "exists", "a late create of what is there")
     },
   },
   {
@@ -170,6 +183,29 @@ export const sessionCases: Case[] = [
         expectSame((await found(store, sid)).revokedAt, null, "revokedAt of a session that was not meant")
       }
       expectSame(await store.revokeByUser(sub, "all"), [kept], "the ids without an exception")
+    },
+  },
+  {
+    name: "a session lives to the second before its limit, whatever asks",
+    needsClock: true,
+    async check(store, advanceClock) {
+      const owner = () => ({ sub: id(), idpIss: `https://${id()}.example/`, idpSid: id() })
+      for (const limit of [{ idleSeconds: 100 }, { absoluteSeconds: 100 }]) {
+        const made = await Promise.all([1, 2, 3, 4].map(() => created(store, { ...owner(), ...limit })))
+        const [row, byId, byUser, byProvider] = made as [SessionRow, SessionRow, SessionRow, SessionRow]
+        const listed = async () => (await store.listByUser(row.sub)).rows.length
+        advanceClock(99)
+        expectSame(await listed(), 1, "the sessions listed in the last second")
+        expect(await store.revoke(byId.sid, "logout"), "revoke in the last second was false")
+        expectSame((await store.revokeByUser(byUser.sub, "x")).length, 1, "ended by user in the last second")
+        const { idpIss, idpSid } = byProvider
+        const ended = await store.revokeByProviderSession(idpIss, idpSid ?? "", "x")
+        expectSame(ended.length, 1, "ended by the provider in the last second")
+        advanceClock(1)
+        expectSame(await listed(), 0, "the sessions listed in the second of the limit")
+        expect(!(await store.revoke(row.sid, "logout")), "revoke in the second of the limit was true")
+        expectSame(await store.revokeByUser(row.sub, "x"), [], "ended by user in the second of the limit")
+      }
     },
   },
   {
