@@ -64,7 +64,8 @@ function openRedis(url: string, { name, module }: Driver, log: Log): OpenStore {
       options: object,
     ) => IoredisClient & Client & { disconnect(): void }
     // A command that meets a lost connection fails at once, rather than wait for twenty attempts: the answer is 503.
-    const client = new Redis(url, { maxRetriesPerRequest: 1, connectTimeout: 2000 })
+    // One that has fallen silent is made anew, and not waited for until the system notices.
+    const client = new Redis(url, { maxRetriesPerRequest: 1, connectTimeout: 2000, socketTimeout: 5000 })
     client.on("error", tell)
     return { store: redisStore(client, options), prepared: () => true, close: () => client.disconnect() }
   }

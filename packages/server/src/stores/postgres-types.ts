@@ -1,6 +1,13 @@
-/** What the store needs of a pool: `Pool` of `pg` has it. Each statement may go to another connection. */
+/**
+ * What the store needs of a pool: `Pool` of `pg` has it. Each statement may go to another connection. `query_timeout`, in
+ * milliseconds, is pg's: its pool gives up the connection on which a statement has had no answer for so long.
+ */
 export interface PostgresPool {
-  query(statement: { text: string; values?: unknown[] }): Promise<{ rows: Record<string, unknown>[] }>
+  query(statement: {
+    text: string
+    values?: unknown[]
+    query_timeout?: number
+  }): Promise<{ rows: Record<string, unknown>[] }>
 }
 
 /** What listening needs: a connected `Client` of `pg`, used for nothing else, and not behind a pooling proxy. */

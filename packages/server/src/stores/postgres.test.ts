@@ -1,6 +1,7 @@
 import pg from "pg"
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest"
 import { findPostgres, notRun, ownName } from "../../test/support/services.js"
+import { openGate } from "../../test/topologies/gate.js"
 import { advanced, created, DAY, leased, newSession, sealOf, stepOf } from "../testing/conformance/case.js"
 import { storeConformance } from "../testing/store-conformance.js"
 import { migrate, type PostgresPool, postgresSchema, postgresStore } from "./postgres.js"
@@ -53,7 +54,9 @@ describe.runIf(service)("the store in PostgreSQL", () => {
     expect((await store.advance(stepOf(row, 1))).outcome).toBe("advanced")
     expect((await store.advance(stepOf(row, 1))).outcome).toBe("refused")
     expect((await store.advance(stepOf({ ...row, sid: "unknown" }, 1))).outcome).toBe("missing")
-    expect(statements.map(({ keys }) => keys)).toEqual(Array.from({ length: 3 }, () => ["text", "values"]))
+    expect(statements.map(({ keys }) => keys)).toEqual(
+      Array.from({ length: 3 }, () => ["text", "values", "query_timeout"]),
+    )
   })
 
   test("no statement leaves anything on the connection that it ran on", async () => {
@@ -78,6 +81,24 @@ describe.runIf(service)("the store in PostgreSQL", () => {
     expect(await state()).toEqual(before)
     expect(before).toMatchObject({ prepared: [], locks: [], channels: [] })
     await one.end()
+  })
+
+  test("G9: connections that have fallen silent are given up, and the pool makes new ones", async () => {
+    const url = new URL(service?.url ?? "")
+    const gate = await openGate(Number(url.port))
+    url.host = `127.0.0.1:${gate.port}`
+    const few = newPool({ connectionString: url.href, max: 2 })
+    const store = postgresStore(few, { schema })
+    const both = async () => {
+      const results = await Promise.allSettled([created(store), created(store)])
+      return results.map(({ status }) => status)
+    }
+    expect(await both()).toEqual(["fulfilled", "fulfilled"])
+    gate.silence()
+    expect(await both()).toEqual(["rejected", "rejected"])
+    expect(await both()).toEqual(["fulfilled", "fulfilled"])
+    await few.end()
+    await gate.close()
   })
 
   test("F13: a step that waited for a lock is judged by the time at which it got it", async () => {

@@ -16,6 +16,12 @@ const SWEEP = { every: 64, limit: 200 }
 const ATTEMPTS = 4
 const REPEATABLE = new Set(["40001", "40P01"])
 
+/**
+ * Milliseconds after which pg gives a connection up. A network that drops everything without a word would otherwise keep
+ * every connection of the pool busy until the system notices, a quarter of an hour later.
+ */
+const SILENCE = 5_000
+
 type Columns = Record<string, unknown>
 
 /**
@@ -51,7 +57,7 @@ export function postgresStore(pool: PostgresPool, options: PostgresStoreOptions 
 
   async function run(name: StatementName, values: unknown[]): Promise<Columns[]> {
     const text = statements(name)
-    const { rows } = await repeated(() => pool.query({ text, values }))
+    const { rows } = await repeated(() => pool.query({ text, values, query_timeout: SILENCE }))
     return rows
   }
   const changed = async (name: StatementName, values: unknown[]) => (await run(name, values)).length > 0

@@ -85,11 +85,27 @@ async function outages(store: () => string, service: Service, told: string, plac
   for (const word of [idp.clientSecret, "CANARY"]) expect(server.output()).not.toContain(word)
 }
 
+/** A network that drops what is open without a word, as a firewall does: the process makes its connections anew. */
+async function fallsSilent(store: string): Promise<void> {
+  server = await startServe(variables(store))
+  await until("/readyz", 200)
+  gate.silence()
+  await until("/readyz", 503)
+  await until("/readyz", 200)
+  expect((await logIn()).status).toBe(200)
+  expect(await server.stop()).toBe(0)
+}
+
 if (redis) {
   describe("a Redis that comes and goes", () => {
     it("by ioredis", async () => {
       gate = await openGate(portOf(redis))
       await outages(() => through(redis), redis, "serve.store_connection_failed")
+    })
+
+    it("G9: by ioredis, whose connection falls silent", async () => {
+      gate = await openGate(portOf(redis))
+      await fallsSilent(through(redis))
     })
 
     it("by redis", async () => {

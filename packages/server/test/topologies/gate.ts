@@ -6,6 +6,8 @@ export interface Gate {
   port: number
   /** Everything open is cut off; what connects from now on comes to that port, or to nothing. */
   lead(to: number | null): void
+  /** Nothing passes any more on what is open, and nobody is told. What connects from now on is served. */
+  silence(): void
   close(): Promise<void>
 }
 
@@ -40,6 +42,14 @@ export async function openGate(target: number, lag = 0): Promise<Gate> {
     lead(port) {
       to = port
       cut()
+    },
+    silence() {
+      for (const socket of open) {
+        socket.removeAllListeners("data")
+        socket.unpipe()
+        // What comes is swallowed, as if it had been lost on the way.
+        socket.resume()
+      }
     },
     async close() {
       server.close()
