@@ -1,6 +1,8 @@
+import { createServer } from "node:http"
 import { afterEach, beforeEach, describe, expect, it, type MockInstance, vi } from "vitest"
 import { memoryStore } from "../../src/stores/memory.js"
-import { APP, type HostedRoom, MOUNT, openHosted, verdict } from "../support/hosted-room.js"
+import { APP, type HostedRoom, MOUNT, openHosted, tokenOf, verdict } from "../support/hosted-room.js"
+import { running } from "../support/mounts.js"
 import { parsed, random, s256, withoutPush } from "../support/server.js"
 
 let room: HostedRoom
@@ -97,5 +99,49 @@ describe("A7: floods of started logins", () => {
     expect(await room.store.peek("login", login.login_id)).not.toBeNull()
     room.jump(600)
     expect(await room.store.peek("login", login.login_id)).toBeNull()
+  })
+
+  it("A7: one login that is opened again and again calls the provider for one address 400 times at once and 60 a minute; others go on", async () => {
+    let pushed = 0
+    const endpoint = await running(
+      createServer((request, response) => {
+        pushed++
+        request.resume()
+        response.writeHead(201, { "content-type": "application/json" })
+        response.end('{"request_uri":"urn:example:1"}')
+      }),
+    )
+    const metadata = { pushed_authorization_request_endpoint: `${endpoint.origin}/par` }
+    room = await openHosted({ rateLimit: { perMinute: 10, burst: 20 } }, { metadata })
+    const { authorize_url } = await room.start()
+    const open = async (address: string) => (await room.ask(authorize_url, { address })).status
+    for (let time = 0; time < 400; time++) expect(await open("192.0.2.1")).toBe(303)
+    const refused = await room.ask(authorize_url, { address: "192.0.2.1" })
+    expect([refused.status, refused.headers.Location, refused.headers["Set-Cookie"]]).toEqual([
+      429,
+      undefined,
+      undefined,
+    ])
+    expect(pushed).toBe(400)
+    expect(await open("192.0.2.2")).toBe(303)
+    aMinuteLater()
+    for (let time = 0; time < 60; time++) expect(await open("192.0.2.1")).toBe(303)
+    expect([await open("192.0.2.1"), pushed]).toEqual([429, 461])
+    await endpoint.close()
+  })
+
+  it("A7: so does the button of a poll's page, which is shown as often as anybody likes", async () => {
+    room = await openHosted({ rateLimit: { perMinute: 10, burst: 20 } })
+    const { authorize_url } = await room.start({ delivery: "poll" })
+    const browser = room.browser()
+    const page = await browser.visit(authorize_url)
+    const click = async (address: string) => {
+      const headers = { "content-type": "application/x-www-form-urlencoded" }
+      const raw = `confirm=${tokenOf(page)}`
+      return (await browser.visit(authorize_url, { method: "POST", headers, raw, address })).status
+    }
+    for (let time = 0; time < 400; time++) expect(await click("192.0.2.1")).toBe(200)
+    expect([await click("192.0.2.1"), await click("192.0.2.2")]).toEqual([429, 200])
+    expect((await browser.visit(authorize_url, { address: "192.0.2.1" })).status).toBe(200)
   })
 })

@@ -6,11 +6,11 @@ import { type Cookies, createCookies } from "../cookies.js"
 import type { HostedPages } from "../hosted-pages.js"
 import type { HttpRequest } from "../message.js"
 import type { Route } from "../route.js"
-import type { Leg } from "../use-cases/hosted-browser.js"
+import type { Leg, Visit } from "../use-cases/hosted-browser.js"
 
 interface Legs {
-  open(loginId: string, cookie: string): Promise<Leg>
-  confirm(loginId: string, cookie: string | undefined, token: unknown): Promise<Leg>
+  open(loginId: string, visit: Visit): Promise<Leg>
+  confirm(loginId: string, visit: Partial<Visit>, token: unknown): Promise<Leg>
 }
 
 const COOKIE = /^[\w-]{43}$/
@@ -33,7 +33,7 @@ export function loginRoutes(hosted: HostedConfig, pages: HostedPages, legs: Legs
           const own = cookies.get(flowCookie(id)) ?? ""
           // Kept where it is ours by form: a reload must not cut off what another tab has begun.
           const cookie = COOKIE.test(own) ? own : toBase64url(randomBytes(32))
-          const leg = await legs.open(id, cookie)
+          const leg = await legs.open(id, { cookie, address: request.address })
           cookies.set(flowCookie(id), cookie, LOGIN_LIFETIME)
           return { leg, headers: cookies.headers() }
         }),
@@ -45,7 +45,8 @@ export function loginRoutes(hosted: HostedConfig, pages: HostedPages, legs: Legs
       handle: ({ request, body, id }) =>
         pages.answer(request, async () => {
           const cookie = flowCookies(request, hosted).get(flowCookie(id))
-          return { leg: await legs.confirm(id, cookie, body.confirm) }
+          const visit = { address: request.address, ...(cookie !== undefined && { cookie }) }
+          return { leg: await legs.confirm(id, visit, body.confirm) }
         }),
     },
   ]

@@ -6,6 +6,7 @@ import { HANDOFF_LIFETIME } from "../../hosted/records.js"
 import { answerOf, type Returned } from "../../hosted/return-url.js"
 import { type FlowSecrets, type HostedSecrets, loginOfState, userCode } from "../../hosted/secrets.js"
 import type { Provider } from "../../provider/types.js"
+import { createFloodLimit } from "../flood-limit.js"
 import type { Rooms } from "../rooms.js"
 import { afterFailure, createCodeRedemption } from "./code-redemption.js"
 
@@ -19,6 +20,12 @@ export type Leg =
 export type CallbackParameters = Partial<Record<"code" | "state" | "iss" | "error", string>>
 
 type CookieOf = (loginId: string) => string | undefined
+
+/** A request of the browser: its flow cookie, and where it came from. */
+export interface Visit {
+  cookie: string
+  address: string | undefined
+}
 
 /** Another browser came back before this one: the login is that one's, and goes on. */
 const TAKEN = "returned_before"
@@ -36,6 +43,8 @@ export function createHostedBrowser(
   const { providers, emit } = rooms
   const redeemOnce = createCodeRedemption(rooms)
   const redirectUri = `${hosted.url}/callback`
+  // One login is opened as often as anybody likes, and each time may be a call of the provider. A person reloads.
+  const limit = createFloodLimit(rooms.config, 2)
 
   async function find(loginId: string): Promise<Found<StartedLogin>> {
     const found = await records.started.find(loginId)
@@ -52,7 +61,8 @@ export function createHostedBrowser(
 
   const hostOf = ({ issuer }: Provider) => new URL(issuer).host
 
-  async function toProvider(loginId: string, login: StartedLogin, cookie: string): Promise<Leg> {
+  async function toProvider(loginId: string, login: StartedLogin, { cookie, address }: Visit): Promise<Leg> {
+    limit(address)
     const provider = providerOf(login)
     const { state, nonce, codeVerifier } = await secrets.flow(login.kid, loginId, cookie)
     const url = await provider.authorizationUrl({
@@ -142,28 +152,28 @@ export function createHostedBrowser(
 
   return {
     /** `GET /login/{login_id}` */
-    async open(loginId: string, cookie: string): Promise<Leg> {
+    async open(loginId: string, visit: Visit): Promise<Leg> {
       const { login } = await find(loginId)
       if (login.failed) throw new PkceError("login_expired")
-      if (login.delivery !== "poll") return toProvider(loginId, login, cookie)
+      if (login.delivery !== "poll") return toProvider(loginId, login, visit)
       const provider = providerOf(login)
       return {
         leg: "confirm",
         login,
         provider: hostOf(provider),
         code: await userCode(loginId, login.challenge),
-        token: (await secrets.flow(login.kid, loginId, cookie)).confirm,
+        token: (await secrets.flow(login.kid, loginId, visit.cookie)).confirm,
       }
     },
 
     /** `POST /login/{login_id}`: the click without which nothing is granted to who polls. */
-    async confirm(loginId: string, cookie: string | undefined, token: unknown): Promise<Leg> {
+    async confirm(loginId: string, { cookie, address }: Partial<Visit>, token: unknown): Promise<Leg> {
       const { login } = await find(loginId)
       if (login.failed) throw new PkceError("login_expired")
       const expected = cookie === undefined ? null : (await secrets.flow(login.kid, loginId, cookie)).confirm
       if (cookie === undefined || typeof token !== "string" || !sameText(token, String(expected)))
         throw new PkceError("invalid_request", { reason: "browser_mismatch" })
-      return toProvider(loginId, login, cookie)
+      return toProvider(loginId, login, { cookie, address })
     },
 
     /** `GET /callback`. `cookieOf` gives the flow cookie of a login. */

@@ -5,7 +5,7 @@ import { PkceError } from "../../errors.js"
 import { LOGIN_LIFETIME, type LoginRecords } from "../../hosted/records.js"
 import type { Provider } from "../../provider/types.js"
 import { networkOf } from "../address.js"
-import { createRateLimit } from "../rate-limit.js"
+import { createFloodLimit } from "../flood-limit.js"
 import type { Rooms } from "../rooms.js"
 import type { Parsed, startRequest } from "../schemas.js"
 import { chooseProvider } from "./choose-provider.js"
@@ -19,21 +19,11 @@ type Started = Omit<Start, "device"> & { device: NonNullable<Start["device"]> & 
 /** Seconds between two polls. */
 const POLL_INTERVAL = 2
 
-/**
- * A7: what one address, and all of them together, may start at this process before it says 429: each login that was started
- * stands in the store for ten minutes. An address is a whole office, or a carrier's phones.
- */
-const PER_ADDRESS = { perMinute: 30, burst: 200 }
-const TOGETHER = { perMinute: 1200, burst: 10_000 }
-const EVERYBODY = "0.0.0.0"
-
 /** Begins a hosted login: remembers who may take it, and where it may go. Grants nothing. */
 export function createHostedStart(rooms: Rooms, hosted: HostedConfig, records: LoginRecords) {
   const { providers, ring, config, emit } = rooms
-  const limits = [
-    { limit: createRateLimit(config.rateLimit && PER_ADDRESS), of: (address?: string) => address },
-    { limit: createRateLimit(TOGETHER), of: () => EVERYBODY },
-  ]
+  // Each login that was started stands in the store for ten minutes.
+  const limit = createFloodLimit(config)
 
   function checkTarget({ delivery, redirect_uri }: Start, provider: Provider): void {
     if (!hosted.deliveries.includes(delivery))
@@ -54,8 +44,7 @@ export function createHostedStart(rooms: Rooms, hosted: HostedConfig, records: L
     const input: Started = { ...request, device: { ...request.device, ...(ip !== null && { ip }) } }
     const provider = chooseProvider(providers, input.provider)
     checkTarget(input, provider)
-    for (const { limit, of } of limits) limit.check(of(clientAddress))
-    for (const { limit, of } of limits) limit.failed(of(clientAddress))
+    limit(clientAddress)
 
     const loginId = toBase64url(randomBytes(16))
     await records.started.add(loginId, {
