@@ -23,8 +23,8 @@ export interface StartedLogin {
   uiLocales?: string
   /** The secret that everything of this login is derived with. */
   kid: string
-  /** The provider, or we, refused the user: there will be no handoff. */
-  failed?: "access_denied" | "server_error"
+  /** The provider, or we, refused the user of the browser that this nonce was made for. */
+  failed?: { error: "access_denied" | "server_error"; nonce: string }
 }
 
 /** A login whose user has come back from the provider. */

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest"
 import {
   atProvider,
+  backOf,
   type HostedRoom,
   handoffOf,
   type Login,
@@ -94,6 +95,23 @@ describe("B11: the browser that finishes is the one that began", () => {
     expect(reloads.map(({ status }) => status)).toEqual(pages.map(({ status }) => status))
     const handoff = handoffOf(pages.find(({ status }) => status === 200) as never)
     expect(pages.find(({ status }) => status === 400)?.body).not.toContain(handoff)
+    expect((await room.post("/redeem", redemption(login, handoff, random()))).status).toBe(200)
+  })
+
+  it.each([
+    ["an error", (url: string) => `${withParameter(url, "code", null)}&error=access_denied`],
+    ["a code that is none", (url: string) => withParameter(url, "code", "made-up")],
+  ])("B11: who has the link and comes with %s ends the login in that browser alone", async (_, change) => {
+    const login = await room.start()
+    const [own, stranger] = [room.browser(), room.browser()]
+    const [callback, theirs] = [await own.logIn(login), await stranger.logIn(login)]
+    expect(backOf(await stranger.visit(change(theirs)))).toMatchObject({ state: login.state })
+    expect((await stranger.visit(login.authorize_url)).status).toBe(410)
+    // Not even with a code that is good: a login that has failed stays so for its browser.
+    expect(backOf(await stranger.visit(theirs))).not.toHaveProperty("handoff")
+    // The honest browser may begin anew, and may come back.
+    expect((await own.visit(login.authorize_url)).status).toBe(303)
+    const handoff = handoffOf(await own.visit(callback))
     expect((await room.post("/redeem", redemption(login, handoff, random()))).status).toBe(200)
   })
 

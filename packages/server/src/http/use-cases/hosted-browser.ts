@@ -30,6 +30,13 @@ export interface Visit {
 /** Another browser came back before this one: the login is that one's, and goes on. */
 const TAKEN = "returned_before"
 
+/**
+ * Whether the login has failed for this browser. A login's id is no secret: who comes with an error in a browser of their own
+ * ends it there, and the honest one goes on. A poll has one answer, whoever gave it.
+ */
+const hasFailed = ({ failed, delivery }: StartedLogin, { nonce }: FlowSecrets) =>
+  failed !== undefined && (delivery === "poll" || sameText(failed.nonce, nonce))
+
 const refused = (reason: string) => new PkceError("login_failed", { reason })
 const malformed = () => new PkceError("invalid_request", { reason: "callback_malformed" })
 
@@ -61,10 +68,13 @@ export function createHostedBrowser(
 
   const hostOf = ({ issuer }: Provider) => new URL(issuer).host
 
-  async function toProvider(loginId: string, login: StartedLogin, { cookie, address }: Visit): Promise<Leg> {
+  async function toProvider(
+    login: StartedLogin,
+    { state, nonce, codeVerifier }: FlowSecrets,
+    address: string | undefined,
+  ): Promise<Leg> {
     limit(address)
     const provider = providerOf(login)
-    const { state, nonce, codeVerifier } = await secrets.flow(login.kid, loginId, cookie)
     const url = await provider.authorizationUrl({
       redirectUri,
       state,
@@ -85,10 +95,11 @@ export function createHostedBrowser(
   async function fail(
     loginId: string,
     found: Found<StartedLogin>,
+    { nonce }: FlowSecrets,
     error: "access_denied" | "server_error",
     cause: PkceError,
   ): Promise<Leg> {
-    await records.started.replace(loginId, found, { ...found.login, failed: error })
+    await records.started.replace(loginId, found, { ...found.login, failed: { error, nonce } })
     emit({
       type: "auth.hosted.failed",
       provider: found.login.provider,
@@ -152,28 +163,29 @@ export function createHostedBrowser(
 
   return {
     /** `GET /login/{login_id}` */
-    async open(loginId: string, visit: Visit): Promise<Leg> {
+    async open(loginId: string, { cookie, address }: Visit): Promise<Leg> {
       const { login } = await find(loginId)
-      if (login.failed) throw new PkceError("login_expired")
-      if (login.delivery !== "poll") return toProvider(loginId, login, visit)
+      const flow = await secrets.flow(login.kid, loginId, cookie)
+      if (hasFailed(login, flow)) throw new PkceError("login_expired")
+      if (login.delivery !== "poll") return toProvider(login, flow, address)
       const provider = providerOf(login)
       return {
         leg: "confirm",
         login,
         provider: hostOf(provider),
         code: await userCode(loginId, login.challenge),
-        token: (await secrets.flow(login.kid, loginId, visit.cookie)).confirm,
+        token: flow.confirm,
       }
     },
 
     /** `POST /login/{login_id}`: the click without which nothing is granted to who polls. */
     async confirm(loginId: string, { cookie, address }: Partial<Visit>, token: unknown): Promise<Leg> {
       const { login } = await find(loginId)
-      if (login.failed) throw new PkceError("login_expired")
-      const expected = cookie === undefined ? null : (await secrets.flow(login.kid, loginId, cookie)).confirm
-      if (cookie === undefined || typeof token !== "string" || !sameText(token, String(expected)))
+      const flow = cookie === undefined ? null : await secrets.flow(login.kid, loginId, cookie)
+      if (!flow || typeof token !== "string" || !sameText(token, flow.confirm))
         throw new PkceError("invalid_request", { reason: "browser_mismatch" })
-      return toProvider(loginId, login, { cookie, address })
+      if (hasFailed(login, flow)) throw new PkceError("login_expired")
+      return toProvider(login, flow, address)
     },
 
     /** `GET /callback`. `cookieOf` gives the flow cookie of a login. */
@@ -184,9 +196,10 @@ export function createHostedBrowser(
       // A reload of the page that was shown.
       const before = await handedOver(loginId, login, flow)
       if (before) return before
-      if (login.failed) return back(login, { error: login.failed })
-      if (error === "access_denied") return fail(loginId, found, error, refused(error))
-      if (error !== undefined) return fail(loginId, found, "server_error", refused("authorization_error"))
+      if (login.failed && hasFailed(login, flow)) return back(login, { error: login.failed.error })
+      if (error === "access_denied") return fail(loginId, found, flow, error, refused(error))
+      if (error !== undefined)
+        return fail(loginId, found, flow, "server_error", refused("authorization_error"))
       if (!code) throw malformed()
       try {
         await takeCode(loginId, login, code, flow)
@@ -196,7 +209,7 @@ export function createHostedBrowser(
       } catch (thrown) {
         // Retryable: the code is as good as before, and so is a reload.
         if (!(thrown instanceof PkceError) || thrown.retryable || thrown.reason === TAKEN) throw thrown
-        return fail(loginId, found, "server_error", thrown)
+        return fail(loginId, found, flow, "server_error", thrown)
       }
     },
   }

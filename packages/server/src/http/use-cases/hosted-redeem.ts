@@ -122,7 +122,7 @@ export function createHostedRedeem(rooms: Rooms, records: LoginRecords, secrets:
         if (login.delivery !== "poll") throw refused("wrong_delivery")
         if (!(await opens(input.code_verifier, login.challenge))) throw refused("verifier_mismatch")
         if (found) return await grant(input, await secrets.handoff(login.kid, input.login_id), found, caller)
-        if ("failed" in login && login.failed) throw refused(login.failed)
+        if ("failed" in login && login.failed) throw refused(login.failed.error)
         return { status: "pending" }
       } catch (error) {
         tell(error, found)
