@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it } from "vitest"
 import type { Store } from "../src/stores/contract.js"
 import { memoryStore } from "../src/stores/memory.js"
-import { call, type Fixture, parsed, startServer, wire, withoutPush } from "./support/server.js"
+import { call, type Fixture, parsed, random, s256, startServer, withoutPush } from "./support/server.js"
 
 // Both while the code is remembered: a repeat of the login reads the row too.
 const IDLE = 600
@@ -31,10 +31,11 @@ async function signIn(change: (store: Store) => Store) {
     store: change(withoutPush(memoryStore({ now: () => started + ahead * 1000 }))),
     session: { idleLifetime: IDLE, absoluteLifetime: ABSOLUTE },
   })
-  const body = wire(fixture.login())
+  const { verifier, ...body } = fixture.login()
   const exchange = () => call(fixture.auth, { path: "/exchange", body })
-  const { session_id: sid, session_token: token = "" } = parsed(await exchange())
-  return { sid, token, exchange }
+  const grant = parsed(await exchange())
+  const { session_id: sid, session_token: token = "" } = grant
+  return { sid, token, exchange, grant, verifier }
 }
 type SignedIn = Awaited<ReturnType<typeof signIn>>
 
@@ -86,4 +87,20 @@ describe.each<[string, number, (store: Store) => Store]>([
       expect(await read(session)).toBe(over)
     },
   )
+})
+
+it("F13: a session token lives no longer than its session", async () => {
+  const { grant, verifier } = await signIn((store) => store)
+  let line = { refresh_token: grant.refresh_token, session_verifier: verifier }
+  const lifetimes: unknown[] = []
+  for (const time of [IDLE - 1, ABSOLUTE - 20]) {
+    ahead = time
+    const next = random()
+    const body = { ...line, session_challenge: s256(next) }
+    const answer = parsed(await call(fixture.auth, { path: "/refresh", body }))
+    line = { refresh_token: answer.refresh_token, session_verifier: next }
+    lifetimes.push(answer.expires_in)
+  }
+  expect(lifetimes[0]).toBeLessThanOrEqual(ABSOLUTE - IDLE + 1)
+  expect(lifetimes[1]).toBe(20)
 })

@@ -62,12 +62,29 @@ describe("C: the exchange under attack", () => {
     },
   )
 
-  it("C2: leaving the session_challenge out, or the iss, is another request too", async () => {
-    const login = fixture.login()
-    await exchange(wire(login))
-    const { session_challenge: _, ...without } = wire(login)
-    expect((await exchange(without)).status).toBe(400)
-    expect(eventTypes()).toContain("auth.exchange.code_replay")
+  it.each(["session_challenge", "iss"] as const)(
+    "C2: leaving the %s out is another request too",
+    async (name) => {
+      await fixture.close()
+      fixture = await startServer({}, { metadata: { authorization_response_iss_parameter_supported: false } })
+      const login = fixture.login()
+      await exchange(wire(login))
+      const { [name]: _, ...without } = wire(login)
+      expect((await exchange(without)).status).toBe(400)
+      expect(eventTypes()).toContain("auth.exchange.code_replay")
+    },
+  )
+
+  it("B5: a code that came with another issuer's name is refused and not spent", async () => {
+    const login = wire(fixture.login())
+    for (const iss of ["https://evil.example/", `${login.iss}/`, login.iss.toUpperCase()]) {
+      const answer = await exchange({ ...login, iss })
+      expect([answer.status, parsed(answer).error]).toEqual([400, "login_failed"])
+    }
+    const reasons = fixture.events.map(({ reason }) => reason)
+    expect(reasons).toEqual(Array(3).fill("callback_issuer_mismatch"))
+    expectNothingHappened()
+    expect((await exchange(login)).status).toBe(200)
   })
 
   it("C3: an honest repeat gets the same session and the same refresh token, without the provider", async () => {

@@ -250,6 +250,12 @@ const refusals: Row[] = [
     options: { entry: { maxAge: 300 } },
   },
   {
+    name: "E12 refuses a login of the future where max_age was asked",
+    reason: "reauth_required",
+    edit: setClaims({ auth_time: seconds() + 400 }),
+    options: { entry: { maxAge: 300 } },
+  },
+  {
     name: "E12 refuses an acr that was not asked",
     reason: "id_token_acr_mismatch",
     edit: setClaims({ acr: "password" }),

@@ -17,7 +17,8 @@ beforeEach(async () => {
 })
 afterEach(() => fixture.close())
 
-const FORM = { "content-type": "application/x-www-form-urlencoded" }
+const FORM_TYPE = "application/x-www-form-urlencoded"
+const FORM = { "content-type": FORM_TYPE }
 const send = (token: string, more: Partial<Call> = {}) =>
   call(fixture.auth, {
     path: "/backchannel-logout",
@@ -252,6 +253,19 @@ describe("I11, I12: outages and forms", () => {
     const raw = `logout_token=other&logout_token=${good}`
     expect((await send("", { raw })).status).toBe(400)
     expect(await live(grant)).toBe(true)
+  })
+
+  it.each([
+    undefined,
+    "text/plain",
+    "application/json",
+    "multipart/form-data; boundary=x",
+    `${FORM_TYPE}; charset=latin1`,
+  ])("I12: a good token under the type %s ends nothing", async (type) => {
+    const grant = await signIn("ada", "s1")
+    const token = fixture.idp.logoutToken({ sub: "ada", sid: "s1" })
+    const answer = await send(token, { headers: { "content-type": type ?? "" } })
+    expect([answer.status, await live(grant)]).toEqual([400, true])
   })
 
   it("I12: GET is 405", async () => {
