@@ -48,7 +48,7 @@ def current_user(credentials: Optional[HTTPAuthorizationCredentials] = Depends(b
         return tokens.verify(credentials.credentials)
     except KeysUnavailable:
         raise Refused(503, "unavailable", Retry_After="5") from None
-    except (jwt.PyJWTError, ValueError):
+    except (jwt.PyJWTError, ValueError, RecursionError):
         raise Refused(401, "invalid_token", WWW_Authenticate='Bearer error="invalid_token"') from None
 
 

@@ -125,7 +125,7 @@ def read_answer(reply: Reply) -> Answer:
     wait = min(float(seconds or 0), _LONGEST_WAIT)
     try:
         body = json.loads(text or b"{}")
-    except ValueError:
+    except (ValueError, RecursionError):
         body = None
     # Without the header, or with anything but an object, it is not the backend that speaks, whatever the status.
     if headers.get("Pkce-Protocol") != "1" or not isinstance(body, dict):

@@ -186,6 +186,7 @@ class Answers(unittest.TestCase):
             (401, self.OURS, b"[1]"),
             (401, self.OURS, b'{"error":1}'),
             (401, self.OURS, b'{"error":"<b>"}'),
+            (200, {}, b"[" * 100_000),
         ):
             answer = read_answer(reply)
             self.assertEqual((answer.status, answer.retryable, answer.ends_session), (0, True, False), reply)
