@@ -1,5 +1,7 @@
 import { describe, expect, test } from "vitest"
+import { createPkceServer } from "../src/server.js"
 import { accept, createRig, outcomeOf, requestOf, SECRETS } from "./support/line.js"
+import { call, parsed, startServer, wire } from "./support/server.js"
 
 const [one = "", two = "", three = ""] = SECRETS
 const GRANTED = "granted with session token"
@@ -84,4 +86,17 @@ describe("F10: key rotation", () => {
     expect(rig.events.filter(({ type }) => type === "session.reuse_detected")).toEqual([])
     expect(unavailable).toBeGreaterThan(0)
   })
+})
+
+test("F10: a login whose secret has been retired since is not repeated, and not taken for our outage", async () => {
+  const fixture = await startServer({ secrets: [one] })
+  const login = wire(fixture.login())
+  const { refresh_token } = await fixture.auth.exchange(login)
+  const retiredKids = [String(kidOf(String(refresh_token)))]
+  const later = createPkceServer({ ...fixture.options, secrets: [two, one], retiredKids })
+  const answer = await call(later, { path: "/exchange", body: login })
+  expect([answer.status, parsed(answer).error]).toEqual([409, "exchange_interrupted"])
+  expect((await call(fixture.auth, { path: "/exchange", body: login })).status).toBe(200)
+  await later.close()
+  await fixture.close()
 })

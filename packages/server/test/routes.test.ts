@@ -186,6 +186,20 @@ describe("the wire", () => {
   })
 })
 
+it.each(["", "*", "a:b", "__proto__", "x".repeat(21), "x".repeat(23), "x' OR '1'='1"])(
+  "G8: %j is no session, and no store is asked for it",
+  async (sid) => {
+    const { session_token } = (await signIn()).grant
+    const before = { ...fixture.store.calls }
+    expect(await fixture.auth.sessions.get(sid)).toBeNull()
+    expect(await fixture.auth.sessions.revoke(sid)).toBe(false)
+    const path = `/sessions/${sid}`
+    const headers = bearer(session_token)
+    expect((await call(fixture.auth, { method: "DELETE", path, headers })).status).toBe(404)
+    expect(fixture.store.calls).toEqual(before)
+  },
+)
+
 describe("logout", () => {
   it("ends the session, hands out one ticket, and a repeat gets the same one", async () => {
     const { grant } = await signIn()

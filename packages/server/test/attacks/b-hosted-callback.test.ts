@@ -110,6 +110,8 @@ describe("what the provider says", () => {
     expect(verdict(await poll(login))).toEqual([400, "login_failed"])
     expect((await browser.visit(login.authorize_url)).status).toBe(410)
     expect((await browser.click(login.authorize_url, token)).status).toBe(410)
+    // The app has given up: nobody else may be led on either.
+    expect((await room.browser().visit(login.authorize_url)).status).toBe(410)
   })
 
   it("an error after the success changes nothing: the same page, and the handoff is good", async () => {

@@ -372,6 +372,45 @@ describe("D8 caches", () => {
     expect(idp.calls).toMatchObject({ discovery: 1, jwks: 1, token: 2 })
   })
 
+  it("D8 shares nothing among entries that trust other hosts, or find the metadata elsewhere", async () => {
+    const { idp, providers } = await open({
+      more: [{ id: "strict", allowedEndpointHosts: [] }],
+    })
+    const elsewhere = { id: "elsewhere", metadataUrl: `${idp.issuer}/.well-known/nowhere` }
+    const other = await openRoom({
+      entry: { issuer: idp.issuer },
+      more: [{ issuer: idp.issuer, ...elsewhere }],
+    })
+    for (const { list } of [providers, other.providers])
+      expect((await list[0]?.config())?.issuer).toBe(idp.issuer)
+    expect((await providers.get("strict")?.config())?.issuer).toBe(idp.issuer)
+    expect(idp.calls.discovery).toBe(3)
+    expect(await failureOf(other.providers.get("elsewhere")?.config() ?? Promise.resolve())).toMatchObject({
+      code: "idp_bad_response",
+    })
+    await other.close()
+  })
+
+  it("D8 takes the keys of a new jwks_uri, and none of the old one's", async () => {
+    const { idp, redeem, advance } = await open()
+    await redeem()
+    const moved: string[] = []
+    idp.faults.discovery = {
+      json(body) {
+        moved.push(String(body.jwks_uri))
+        return { ...body, jwks_uri: `${body.jwks_uri}?moved` }
+      },
+    }
+    const asked = () =>
+      idp.requests.flatMap(({ endpoint, url }) => (endpoint === "jwks" ? [url.endsWith("?moved")] : []))
+    advance(3601)
+    // The first one after the hour renews behind its answer.
+    await redeem()
+    await expect.poll(() => moved.length).toBe(1)
+    await redeem()
+    expect(asked().at(-1)).toBe(true)
+  })
+
   it("D8 accepts no key of another issuer, whatever its kid", async () => {
     const { idp } = await open()
     const other = await openRoom({
