@@ -77,13 +77,16 @@ async function checkStorage({ platform: { storage } }: Deps): Promise<Finding> {
   return good(before === null ? "takes a record" : "has a record")
 }
 
-async function checkServer({ wire }: Deps): Promise<Finding> {
+async function checkServer({ wire, provider }: Deps): Promise<Finding> {
   const { ok, code, body } = await wire.send({ method: "GET", path: "/config" })
   if (!ok)
     return bad(code ? `it answers ${code}` : "no answer of the handler: is it mounted there, and reachable?")
-  const { providers, protocol } = body as { providers?: unknown[]; protocol?: unknown }
+  const { providers = [], protocol } = body as { providers?: { id: string }[]; protocol?: unknown }
   if (protocol !== PROTOCOL_VERSION) return bad(`it speaks version ${String(protocol)}`)
-  return good(`answers, with ${providers?.length ?? 0} provider(s)`)
+  const ids = providers.map(({ id }) => id)
+  if (provider !== undefined && !ids.includes(provider))
+    return bad(`it has no provider "${provider}"; it has ${ids.join(", ")}`)
+  return good(`answers, with ${ids.length} provider(s)`)
 }
 
 const advice = (uri: string): string => {

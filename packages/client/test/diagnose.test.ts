@@ -54,6 +54,13 @@ it("finds a redirect URI that the backend does not know, without calling the pro
   expect(sent?.body).toMatchObject({ provider: provider.id, iss: "https://diagnose.invalid" })
 })
 
+it("finds a provider that the backend does not have, and names those that it has", async () => {
+  expect(await failing(fakeDevice(), { provider: "auht0" })).toContain(
+    `server: it has no provider "auht0"; it has ${provider.id}`,
+  )
+  expect(await failing(fakeDevice(), { provider: provider.id })).toEqual([])
+})
+
 const by = (flow: ReturnType<typeof hosted>) => ({ flow, redirectUri: {} })
 const bridge = messageWindow(() => null)
 const own = webView({ open: () => () => {} })
