@@ -56,6 +56,36 @@ describe("every TypeScript block compiles against the packages", () => {
     }
   })
 
+  it("docs/client.md names every option, call and event of the client, and no other", () => {
+    const client = page("docs/client.md")
+    const source = "packages/client/src"
+    // A heading of the first column may name the function or the member that the rows are of.
+    const named = (heading: string) =>
+      firstCells(client, heading).filter((name) => !["login", "logout", "type"].includes(name))
+    for (const [heading, file, type] of [
+      ["## Options", "client.ts", "PkceClientOptions"],
+      ["## Login", "login/login.ts", "LoginOptions"],
+      ["## Logout", "session/logout.ts", "LogoutOptions"],
+    ] as const)
+      expect(sorted(named(heading))).toEqual(sorted(membersOf(compiled, `${source}/${file}`, type)))
+    const calls = firstCells(client, "## Calls").map((call) => call.replace(/\(.*/, ""))
+    expect(sorted(calls)).toEqual(sorted(membersOf(compiled, `${source}/client.ts`, "PkceClient")))
+    const types = textsOf(compiled, `${source}/session/events.ts`, "PkceClientEvent", "type")
+    expect(sorted(named("## Events"))).toEqual(sorted(types))
+    const platforms = [
+      ["web", "WebOptions"],
+      ["cli", "CliOptions"],
+      ["electron", "ElectronOptions"],
+      ["expo", "ExpoOptions"],
+      ["react-native", "ReactNativeOptions"],
+      ["capacitor", "CapacitorOptions"],
+    ] as const
+    const options = platforms.flatMap(([file, type]) =>
+      membersOf(compiled, `${source}/platforms/${file}.ts`, type),
+    )
+    expect(sorted(cells(client, 1, "## Options of the platforms"))).toEqual(sorted(options))
+  })
+
   it("docs/troubleshooting.md explains every code of the client, and reasons that exist", () => {
     const troubleshooting = page("docs/troubleshooting.md")
     const codes = textsOf(compiled, "packages/protocol/src/errors.ts", "ClientErrorCode")

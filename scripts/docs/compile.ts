@@ -87,9 +87,11 @@ export const membersOf = (compiled: ts.Program, file: string, name: string): str
     .getPropertiesOfType(exportedType(compiled, file, name))
     .map((member) => member.name)
 
-/** The texts of an exported union of texts. */
-export function textsOf(compiled: ts.Program, file: string, name: string): string[] {
-  const type = exportedType(compiled, file, name)
+/** The texts of an exported union of texts, or those that one member has in an exported union of objects. */
+export function textsOf(compiled: ts.Program, file: string, name: string, member?: string): string[] {
+  const exported = exportedType(compiled, file, name)
+  const property = member === undefined ? undefined : exported.getProperty(member)
+  const type = property ? compiled.getTypeChecker().getTypeOfSymbol(property) : exported
   const parts = type.isUnion() ? type.types : [type]
   return parts.flatMap((part) => (part.isStringLiteral() ? part.value : []))
 }
