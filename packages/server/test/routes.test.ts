@@ -1,5 +1,6 @@
 import { serverErrors } from "@pkce/protocol"
 import { afterEach, beforeEach, describe, expect, it } from "vitest"
+import type { PkceServerOptions } from "../src/config/options.js"
 import { createPkceServer } from "../src/server.js"
 import { memoryStore } from "../src/stores/memory.js"
 import { call, type Fixture, parsed, random, s256, startServer, wire, withoutPush } from "./support/server.js"
@@ -45,6 +46,24 @@ describe("the wire", () => {
       hosted: [],
     })
     expect(answer.body).not.toContain(fixture.idp.clientSecret)
+  })
+
+  it("GET /config leaves out a provider that cannot be reached, and is 503 where there is no other", async () => {
+    const { issuer, clientId, clientSecret, redirectUris, providers: _, ...rest } = fixture.options
+    const entry = { issuer, clientId, clientSecret, redirectUris }
+    // Nobody listens there.
+    const dead = { ...entry, issuer: "http://127.0.0.1:9" }
+    const configOf = async (providers: Record<string, typeof entry>) => {
+      const auth = createPkceServer({ ...rest, providers } as PkceServerOptions)
+      const answer = await call(auth, { method: "GET", path: "/config" })
+      await auth.close()
+      return answer
+    }
+    const some = await configOf({ dead, alive: entry, dead2: dead })
+    expect(some.status).toBe(200)
+    expect(parsed(some).providers).toMatchObject([{ id: "alive", issuer }])
+    const none = await configOf({ dead, dead2: dead })
+    expect([none.status, parsed(none).error]).toEqual([503, "idp_unavailable"])
   })
 
   it("POST /exchange answers a grant, by one call of the provider and two of the store", async () => {
