@@ -28,6 +28,8 @@ export function acceptance(name: string, directory: string, args = ["--import", 
       folder = await mkdtemp(join(tmpdir(), "pkce-example-"))
       provider = await startLocalProvider()
       example = await runExample(directory, args, environmentOf(provider, folder))
+      // Some compile a route when it is first asked for, for longer than an app waits on a busy machine.
+      for (const path of ["/auth/config", "/me"]) await fetch(example.url + path)
     })
     afterAll(async () => {
       await example?.stop()
