@@ -146,8 +146,8 @@ describe("sessions", () => {
     ).start()
     await other.login()
     expect((await app.sessions.list()).map((session) => session.session_id)).toEqual([
-      app.session?.id,
       other.session?.id,
+      app.session?.id,
     ])
     await app.sessions.revoke(other.session?.id ?? "")
     device.clock.advance(3_600_000)

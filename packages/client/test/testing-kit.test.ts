@@ -75,6 +75,99 @@ it("waking up renews what is due", async () => {
   await expect.poll(() => device.backend.to("POST /refresh").length).toBe(1)
 })
 
+describe("the fake backend answers by docs/wire.md", () => {
+  const BASE = "https://api.example.com/auth"
+  /** On a device of its own, at the same backend. */
+  const signIn = async ({ backend, clock }: Partial<ReturnType<typeof fakeDevice>> = {}, more = {}) => {
+    const device = fakeDevice(
+      { providers: [provider], ...more },
+      { ...(backend && { backend }), ...(clock && { clock }) },
+    )
+    const app = device.start()
+    await app.login()
+    return { device, app }
+  }
+
+  it("a login says who the user is, and so does the session", async () => {
+    const { device, app } = await signIn()
+    const { user } = device.backend.settings
+    expect(app.session?.user).toEqual(user)
+    expect(await (await app.fetch(`${BASE}/session`)).json()).toMatchObject({
+      session: {
+        session_id: app.session?.id,
+        sub: user.sub,
+        provider: "main",
+        created_at: expect.any(Number),
+      },
+      user_info: user,
+    })
+    device.clock.advance(3_600_000)
+    device.backend.settings.user = { sub: "somebody else" }
+    await app.refresh()
+    expect(app.session?.user).toEqual(user)
+  })
+
+  it("the list has the sessions that are left, newest first, and says which is this one", async () => {
+    const { device, app } = await signIn()
+    device.clock.advance(60_000)
+    const other = await signIn(device, { device: { name: "Tablet" } })
+    const [second, first, ...more] = await app.sessions.list()
+    expect(more).toEqual([])
+    expect(first).toMatchObject({ session_id: app.session?.id, current: true, device: {} })
+    expect(second).toMatchObject({
+      session_id: other.app.session?.id,
+      current: false,
+      device: { name: "Tablet" },
+    })
+    expect((second?.created_at ?? 0) - (first?.created_at ?? 0)).toBe(60)
+    expect(first?.last_seen_at).toBe(first?.created_at)
+    expect((first?.expires_at ?? 0) - (first?.created_at ?? 0)).toBe(2_592_000)
+    await app.sessions.revoke(`${second?.session_id}`)
+    expect((await app.sessions.list()).map(({ session_id }) => session_id)).toEqual([app.session?.id])
+  })
+
+  it("a session that has ended may be ended again; one that never was is not_found", async () => {
+    const { device, app } = await signIn()
+    const other = await signIn(device)
+    await app.sessions.revoke(`${other.app.session?.id}`)
+    await app.sessions.revoke(`${other.app.session?.id}`)
+    expect(await codeOf(app.sessions.revoke("AAAAAAAAAAAAAAAAAAAAAA"))).toBe("not_found")
+  })
+
+  it("a logout may be asked for twice, by the token or the line, and by nothing else", async () => {
+    const { device, app } = await signIn()
+    const bearer = await app.getSessionToken()
+    const { refreshToken, verifier } = JSON.parse(`${device.storage.text()}`).session
+    const out = async (headers: Record<string, string>, body = {}) =>
+      (await device.backend.http(`${BASE}/logout`, { method: "POST", headers, body: JSON.stringify(body) }))
+        .status
+    const line = { refresh_token: refreshToken, session_verifier: verifier }
+    expect(await out({}, { ...line, session_verifier: "wrong" })).toBe(401)
+    expect(await out({})).toBe(401)
+    expect([...device.backend.rows.values()][0]?.revoked).toBeUndefined()
+    expect(await out({ authorization: `Bearer ${bearer}` })).toBe(200)
+    expect(await out({ authorization: `Bearer ${bearer}` })).toBe(200)
+    expect(await out({}, line)).toBe(200)
+    expect(await codeOf(app.sessions.list())).toBe("session_revoked")
+  })
+
+  it.each([
+    ["redirect_uri", "com.example.app://another"],
+    ["iss", "https://evil.example/"],
+  ])("a code is worth nothing with another %s", async (member, value) => {
+    const { device } = await signIn()
+    const { body } = device.backend.to("POST /exchange")[0] ?? {}
+    const code = device.backend.issueCode(device.opened[0] ?? "")
+    const exchange = async (more = {}) => {
+      const init = { method: "POST", body: JSON.stringify({ ...body, code, ...more }) }
+      const response = await device.backend.http(`${BASE}/exchange`, init)
+      return [response.status, (await response.json()).error]
+    }
+    expect(await exchange({ [member]: value })).toEqual([400, "login_failed"])
+    expect(await exchange()).toEqual([200, undefined])
+  })
+})
+
 describe("a hosted login of the fake backend", () => {
   const begin = async (device: ReturnType<typeof fakeDevice>, delivery: string, more = {}) => {
     const body = { delivery, state: "the state", code_challenge: CHALLENGE, ...more }

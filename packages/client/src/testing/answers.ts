@@ -1,4 +1,5 @@
 import { createHash, randomBytes } from "node:crypto"
+import type { Device } from "@pkce/protocol"
 
 /** A request as the backend saw it. */
 export interface Seen {
@@ -15,6 +16,8 @@ export interface Redeemable {
   /** The request that did. */
   body?: string
   sid?: string
+  /** Of a hosted login; with a code it comes in the body. */
+  device?: Device
 }
 
 export const s256 = (text: string) => createHash("sha256").update(text).digest("base64url")

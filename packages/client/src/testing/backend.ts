@@ -1,4 +1,4 @@
-import type { ConfigProvider, Delivery } from "@pkce/protocol"
+import type { ConfigProvider, Delivery, Device, SessionSummary, UserInfo } from "@pkce/protocol"
 import { answer, draw, type Redeemable, refusal, type Seen, s256 } from "./answers.js"
 import type { FakeClock } from "./clock.js"
 import { fakeHosted } from "./hosted.js"
@@ -32,8 +32,15 @@ export interface Row {
   /** The challenge that opens each generation. */
   challenges: string[]
   advancedAt: number
+  /** Seconds since the epoch. */
+  createdAt: number
+  seenAt: number
+  device: Device
   revoked?: string
 }
+
+/** Seconds. */
+const IDLE = 2_592_000
 
 /**
  * A backend that speaks the wire: exchange, hosted login, and refresh with the rules of the session line, on virtual time. Its
@@ -48,7 +55,7 @@ export interface Row {
  */
 export function fakeBackend(clock: FakeClock) {
   const rows = new Map<string, Row>()
-  const codes = new Map<string, Redeemable & { challenge: string; nonce: string }>()
+  const codes = new Map<string, Redeemable & { challenge: string; nonce: string; redirectUri: string }>()
   const requests: Seen[] = []
   const faults: Fault[] = []
   const settings = {
@@ -57,25 +64,31 @@ export function fakeBackend(clock: FakeClock) {
     hosted: ["redirect", "webview", "poll"] as Delivery[],
     whileDown: false,
     logoutUrl: undefined as string | undefined,
+    /** Who logs in. */
+    user: { sub: "user-of-alice", idp_iss: ISSUER, idp_sub: "alice", name: "Alice" } as UserInfo,
   }
 
-  const grant = (sid: string, row: Row, withToken: boolean) =>
+  const seconds = () => Math.floor(clock.wall() / 1000)
+  const grant = (sid: string, row: Row, withToken: boolean, more: { user_info?: UserInfo } = {}) =>
     answer(200, {
       token_type: "Bearer",
       session_id: sid,
       refresh_token: `${sid}~${row.gen}`,
-      refresh_expires_in: 2_592_000,
-      server_time: Math.floor(clock.wall() / 1000),
+      refresh_expires_in: IDLE,
+      server_time: seconds(),
       ...(withToken && { session_token: `st.${sid}.${draw()}`, expires_in: settings.lifetime }),
+      ...more,
     })
   const isRecent = (row: Row) => clock.monotonic() - row.advancedAt <= 30_000
 
   function exchange({ body }: Seen): Response {
     const entry = codes.get(String(body.code))
-    if (!entry || s256(String(body.code_verifier)) !== entry.challenge || body.nonce !== entry.nonce) {
-      return refusal(400, "login_failed")
-    }
-    return grantOnce(entry, body)
+    const isRight =
+      entry?.challenge === s256(String(body.code_verifier)) &&
+      entry.nonce === body.nonce &&
+      entry.redirectUri === body.redirect_uri &&
+      (body.iss === undefined || body.iss === ISSUER)
+    return isRight ? grantOnce(entry, body) : refusal(400, "login_failed")
   }
 
   /** The identical request gets the identical session, another one none. */
@@ -88,26 +101,35 @@ export function fakeBackend(clock: FakeClock) {
       gen: 0,
       challenges: [String(body.session_challenge)],
       advancedAt: clock.monotonic(),
+      createdAt: seconds(),
+      seenAt: seconds(),
+      device: entry.device ?? (body.device as Device | undefined) ?? {},
     }
     rows.set(entry.sid, row)
     if (row.gen > 0 || row.revoked) return refusal(409, "exchange_interrupted")
-    return grant(entry.sid, row, isRecent(row))
+    return grant(entry.sid, row, isRecent(row), { user_info: settings.user })
   }
 
   const hosted = fakeHosted({ clock, grantOnce, offers: (delivery) => settings.hosted.includes(delivery) })
 
-  function refresh({ body }: Seen): Response {
-    const [sid = "", text = ""] = String(body.refresh_token).split("~")
+  /** What a refresh token names, and whether the verifier opens it. */
+  function readLine(body: Seen["body"]) {
+    const [sid = "", text] = String(body.refresh_token).split("~")
     const gen = Number(text)
     const row = rows.get(sid)
+    return { sid, gen, row, opens: row?.challenges[gen] === s256(String(body.session_verifier)) }
+  }
+
+  function refresh({ body }: Seen): Response {
+    const { sid, gen, row, opens } = readLine(body)
     if (!row) return refusal(401, "session_expired")
     if (row.revoked) return refusal(401, row.revoked)
-    const opens = s256(String(body.session_verifier)) === row.challenges[gen]
     const next = String(body.session_challenge)
     if (opens && gen === row.gen) {
       row.gen++
       row.challenges[row.gen] = next
       row.advancedAt = clock.monotonic()
+      row.seenAt = seconds()
       return grant(sid, row, true)
     }
     if (opens && row.challenges[gen + 1] === next) {
@@ -118,11 +140,49 @@ export function fakeBackend(clock: FakeClock) {
     return refusal(401, row.revoked)
   }
 
-  const sidOf = (seen: Seen) =>
-    seen.bearer?.split(".")[1] ?? String(seen.body.refresh_token ?? "").split("~")[0] ?? ""
+  const summary = ([session_id, row]: [string, Row], own: Row): SessionSummary => ({
+    session_id,
+    current: row === own,
+    created_at: row.createdAt,
+    last_seen_at: row.seenAt,
+    expires_at: row.seenAt + IDLE,
+    device: row.device,
+  })
+
+  /** The routes of a session, which its token names; or, for a logout, the line. */
+  function routeOfSession(seen: Seen): Response {
+    const [method, path = ""] = seen.route.split(" ")
+    const sid = seen.bearer?.split(".")[1] ?? ""
+    const { row, opens } = readLine(seen.body)
+    const own = rows.get(sid) ?? (opens ? row : undefined)
+    if (!own) return refusal(401, "invalid_token")
+    if (seen.route === "POST /logout") {
+      own.revoked ??= "session_revoked"
+      return answer(200, settings.logoutUrl ? { logout_url: settings.logoutUrl } : {})
+    }
+    if (own.revoked) return refusal(401, "session_revoked")
+    if (seen.route === "GET /session") {
+      const { sub, idp_iss, idp_sub } = settings.user
+      const { session_id, created_at, expires_at } = summary([sid, own], own)
+      const [{ id } = provider] = settings.providers
+      const session = { session_id, sub, idp_iss, idp_sub, provider: id, created_at, expires_at }
+      return answer(200, { session, user_info: settings.user })
+    }
+    if (seen.route === "GET /sessions") {
+      const live = [...rows].filter(([, row]) => !row.revoked).reverse()
+      return answer(200, { sessions: live.map((entry) => summary(entry, own)) })
+    }
+    if (method !== "DELETE" || !path.startsWith("/sessions")) return refusal(404, "not_found")
+    const id = path.split("/")[2]
+    const named = id === undefined ? [...rows.values()].filter((row) => row !== own) : [rows.get(id)]
+    for (const row of named) {
+      if (!row) return refusal(404, "not_found")
+      row.revoked ??= "session_revoked"
+    }
+    return answer(204, null)
+  }
 
   function route(seen: Seen): Response {
-    const [method, path = ""] = seen.route.split(" ")
     if (seen.route === "GET /config") {
       return answer(200, { protocol: 1, providers: settings.providers, hosted: settings.hosted })
     }
@@ -131,24 +191,7 @@ export function fakeBackend(clock: FakeClock) {
     if (seen.route === "POST /start") return hosted.start(seen)
     if (seen.route === "POST /redeem") return hosted.redeem(seen)
     if (seen.route === "POST /poll") return hosted.poll(seen)
-    const row = rows.get(sidOf(seen))
-    if (!row || row.revoked) return refusal(401, "invalid_token")
-    if (seen.route === "POST /logout") {
-      row.revoked = "session_revoked"
-      return answer(200, settings.logoutUrl ? { logout_url: settings.logoutUrl } : {})
-    }
-    if (seen.route === "GET /session") return answer(200, {})
-    if (seen.route === "GET /sessions") {
-      return answer(200, { sessions: [...rows.keys()].map((session_id) => ({ session_id })) })
-    }
-    if (method === "DELETE" && path.startsWith("/sessions")) {
-      const id = path.split("/")[2]
-      for (const [sid, other] of rows) {
-        if (id === undefined ? other !== row : sid === id) other.revoked = "session_revoked"
-      }
-      return answer(204, null)
-    }
-    return refusal(404, "not_found")
+    return routeOfSession(seen)
   }
 
   const http: typeof fetch = async (input, init = {}) => {
@@ -193,6 +236,7 @@ export function fakeBackend(clock: FakeClock) {
       codes.set(code, {
         challenge: searchParams.get("code_challenge") ?? "",
         nonce: searchParams.get("nonce") ?? "",
+        redirectUri: searchParams.get("redirect_uri") ?? "",
       })
       return code
     },

@@ -51,14 +51,14 @@ export function fakeHosted({ clock, grantOnce, offers }: HostedDeps) {
 
   return {
     start({ body, url }: Seen): Response {
-      const { delivery, redirect_uri, state, code_challenge } = body as unknown as StartRequest
+      const { delivery, redirect_uri, state, code_challenge, device = {} } = body as unknown as StartRequest
       const isWhole = state && code_challenge && (delivery !== "redirect" || redirect_uri)
       if (!isWhole || !offers(delivery)) return refusal(400, "invalid_request")
       const loginId = draw()
       const iss = url.replace(/\/start$/, "")
       const handoff = draw()
       const startedAt = clock.monotonic()
-      const login = { delivery, state, challenge: code_challenge, startedAt, iss, handoff }
+      const login = { delivery, state, device, challenge: code_challenge, startedAt, iss, handoff }
       logins.set(loginId, { ...login, ...(redirect_uri && { redirect_uri }) })
       const authorize_url = `${iss}/login/${loginId}`
       return answer(200, { login_id: loginId, authorize_url, expires_in: 600, poll_interval: 2 })
