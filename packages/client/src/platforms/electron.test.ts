@@ -1,5 +1,5 @@
 import { EventEmitter } from "node:events"
-import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises"
+import { mkdtemp, readdir, readFile, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterEach, beforeEach, describe, expect, it } from "vitest"
@@ -114,24 +114,94 @@ describe("electron", () => {
     expect((await start({ allowWeakStorage: true }).restore()).session).toBeNull()
   })
 
-  it("a file that the system cannot decrypt is no empty one", async () => {
-    const auth = start()
-    const login = auth.login()
-    await expect.poll(() => opened.length).toBe(1)
-    openUrl(honest(backend, opened[0] ?? ""))
-    await login
-    const [file = ""] = await readdir(join(folder, "pkce"))
-    await writeFile(join(folder, "pkce", file), '{"sealed":"broken"}')
-    const broken = modules()
-    broken.safeStorage.decryptString = () => {
-      throw new Error("cannot decrypt")
+  describe("a file that the system cannot decrypt", () => {
+    const { platform } = process
+    const on = (name: string) => Object.defineProperty(process, "platform", { value: name })
+    afterEach(() => on(platform))
+
+    async function signedIn() {
+      const auth = start()
+      const login = auth.login()
+      await expect.poll(() => opened.length).toBe(1)
+      openUrl(honest(backend, opened.pop() ?? ""))
+      await login
+      app.removeAllListeners()
     }
-    const platform = { ...electron(broken), http: backend.http }
-    const other = createPkceClient({
-      server: "https://api.example.com/auth",
-      redirectUri: REDIRECT,
-      platform,
+    /** The app, whose key is now another one. */
+    function startElsewhere() {
+      const others = modules()
+      others.safeStorage.encryptString = (text) => Buffer.from(`other:${text}`)
+      others.safeStorage.decryptString = (sealed) => {
+        if (!String(sealed).startsWith("other:")) throw new Error("Error while decrypting the ciphertext")
+        return String(sealed).slice("other:".length)
+      }
+      const auth = createPkceClient({
+        server: "https://api.example.com/auth",
+        redirectUri: REDIRECT,
+        providers: [provider],
+        platform: { ...electron(others), http: backend.http },
+      })
+      const told: unknown[] = []
+      auth.subscribe((event) => event.type === "storage_lost" && told.push(event.reason))
+      return { auth, told }
+    }
+    const files = () => readdir(join(folder, "pkce"))
+
+    it.each(["linux", "darwin"])("is no empty one on %s, where its key may come back", async (name) => {
+      on(name)
+      await signedIn()
+      const { auth, told } = startElsewhere()
+      expect(await codeOf(auth.restore())).toBe("storage_unavailable")
+      expect(await codeOf(auth.login())).toBe("storage_unavailable")
+      expect(told).toEqual([])
+      expect((await start().restore()).session).not.toBeNull()
     })
-    expect(await codeOf(other.restore())).toBe("storage_unavailable")
+
+    it("is no empty one where a wrong key opens it by chance", async () => {
+      on("linux")
+      await signedIn()
+      const chance = modules()
+      chance.safeStorage.decryptString = () => "\ufffd\u0003%"
+      const storage = electron(chance).storage
+      await expect(storage.read()).rejects.toThrow(SyntaxError)
+      await expect(storage.update(() => "{}")).rejects.toThrow(SyntaxError)
+      expect((await start().restore()).session).not.toBeNull()
+    })
+
+    it("P11 is lost on Windows, where its key does not: told once, and the user logs in again", async () => {
+      on("win32")
+      await signedIn()
+      const { auth, told } = startElsewhere()
+      expect((await auth.restore()).session).toBeNull()
+      expect(told).toEqual(["unreadable"])
+      expect(await files()).toEqual([])
+      const login = auth.login()
+      await expect.poll(() => opened.length).toBe(1)
+      openUrl(honest(backend, opened[0] ?? ""))
+      expect(await login).toMatchObject({ status: "signed_in" })
+      expect((await startElsewhere().auth.restore()).session?.id).toBe(auth.session?.id)
+      expect(told).toEqual(["unreadable"])
+    })
+
+    it.each(["login", "logout"] as const)("on Windows %s, too, begins anew", async (call) => {
+      on("win32")
+      await signedIn()
+      const { auth, told } = startElsewhere()
+      const controller = new AbortController()
+      const ended = call === "login" ? auth.login({ signal: controller.signal }) : auth.logout()
+      await expect.poll(() => told).toEqual(["unreadable"])
+      controller.abort()
+      await ended
+    })
+
+    it("on Windows without its keyring nothing is lost", async () => {
+      on("win32")
+      await signedIn()
+      keyring.available = false
+      const { auth, told } = startElsewhere()
+      expect(await codeOf(auth.restore())).toBe("storage_unavailable")
+      expect(told).toEqual([])
+      expect(await files()).toEqual(["session.json"])
+    })
   })
 })

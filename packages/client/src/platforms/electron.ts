@@ -3,7 +3,7 @@ import { PkceError } from "../errors.js"
 import { webCrypto } from "../pkce/crypto.js"
 import { fileStorage } from "./cli-storage.js"
 import { nativeBrowser } from "./native.js"
-import type { Platform, StoragePort } from "./ports.js"
+import type { LossReason, Platform, StoragePort } from "./ports.js"
 
 /** The modules of Electron's main process that {@link electron} is made of. */
 export interface ElectronModules {
@@ -113,15 +113,51 @@ function encrypted(
     storage ??= open()
     return storage
   }
-  const decrypt = (text: string | null) =>
-    text === null ? null : safeStorage.decryptString(Buffer.from(String(JSON.parse(text).sealed), "base64"))
+  let tell = (_: LossReason) => {}
+
+  /**
+   * `undefined`: gone for good (P11). Windows makes the app a new key where it cannot open the former one. On Linux and macOS
+   * Electron throws the same where the key is another one for the time being, as that of another desktop's keyring or of another
+   * name of the app: what the next start may be able to open is not given up.
+   */
+  function unseal(text: string | null): string | null | undefined {
+    try {
+      if (text === null) return null
+      const record = safeStorage.decryptString(Buffer.from(String(JSON.parse(text).sealed), "base64"))
+      // There the cipher is CBC without a MAC: one wrong key of 256 opens it, and finds no JSON.
+      JSON.parse(record)
+      return record
+    } catch (error) {
+      if (process.platform === "win32") return undefined
+      throw error
+    }
+  }
+
+  const update: StoragePort["update"] = async (change) => {
+    let lost = false
+    await ready().update((current) => {
+      const text = unseal(current)
+      lost = text === undefined
+      const next = change(text ?? null)
+      if (typeof next !== "string") return lost ? null : next
+      return JSON.stringify({ sealed: safeStorage.encryptString(next).toString("base64") })
+    })
+    if (lost) tell("unreadable")
+  }
+
   return {
-    read: async () => decrypt(await ready().read()),
-    update: async (change) =>
-      ready().update((current) => {
-        const next = change(decrypt(current))
-        if (typeof next !== "string") return next
-        return JSON.stringify({ sealed: safeStorage.encryptString(next).toString("base64") })
-      }),
+    async read() {
+      let text = unseal(await ready().read())
+      if (text === undefined)
+        await update((current) => {
+          text = current
+          return undefined
+        })
+      return text ?? null
+    },
+    update,
+    onLost(listener) {
+      tell = listener
+    },
   }
 }
