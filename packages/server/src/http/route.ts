@@ -11,6 +11,8 @@ export interface Route {
   limited?: boolean
   /** The provider's answer is in the query, which every other route refuses (F7). */
   takesCode?: boolean
+  /** A browser goes there itself: no page may read the answer, whatever its origin. */
+  navigated?: boolean
   handle(input: {
     request: HttpRequest
     /** The object of the body, not yet validated; empty where the route reads none. */

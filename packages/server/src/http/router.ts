@@ -1,7 +1,7 @@
 import { PkceError } from "../errors.js"
 import type { Emit } from "../events.js"
 import { readForm, readJson, readOptionalJson } from "./body.js"
-import type { Cors } from "./cors.js"
+import { type Cors, createCors } from "./cors.js"
 import { asPkceError, emitRefusal, errorAnswer } from "./errors.js"
 import type { Handler, HttpAnswer, HttpRequest } from "./message.js"
 import type { RateLimit } from "./rate-limit.js"
@@ -24,7 +24,7 @@ const SECRET_NAMES =
 
 /** Finds the route, applies what holds for all routes, and answers whatever happens: it never throws. */
 export function createRouter(options: RouterOptions): Handler {
-  const { routes, cors, limit, emit, onParsedBody, onLimited } = options
+  const { routes, limit, emit, onParsedBody, onLimited } = options
   const exact = new Map<string, Route[]>()
   const withId = new Map<string, Route[]>()
   for (const route of routes) {
@@ -58,6 +58,7 @@ export function createRouter(options: RouterOptions): Handler {
 
   return async (request) => {
     const { found, id } = find(request.path)
+    const cors = found.some(({ navigated }) => navigated) ? NOBODY : options.cors
     let route: Route | undefined
     try {
       if (found.length === 0) throw new PkceError("not_found")
@@ -80,6 +81,9 @@ export function createRouter(options: RouterOptions): Handler {
     }
   }
 }
+
+/** The hosted login's pages bear secrets of the person before them, which no script has a use for. */
+const NOBODY = createCors([])
 
 const ID = /^[A-Za-z0-9_-]{1,64}$/
 

@@ -1,6 +1,14 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest"
 import { ENGLISH } from "../../src/config/page-strings.js"
-import { backOf, type HostedRoom, handoffOf, MOUNT, openHosted, tokenOf } from "../support/hosted-room.js"
+import {
+  backOf,
+  type HostedRoom,
+  handoffOf,
+  MOUNT,
+  openHosted,
+  PAGE,
+  tokenOf,
+} from "../support/hosted-room.js"
 import { random } from "../support/server.js"
 
 let room: HostedRoom
@@ -153,5 +161,26 @@ describe("whose page it is", () => {
         text.replace("{app}", "Example").replaceAll("'", "&#39;"),
       ),
     )
+  })
+})
+
+describe("C11: what a browser navigates to", () => {
+  beforeEach(async () => {
+    await room.close()
+    room = await openHosted({ allowedOrigins: [PAGE] })
+  })
+
+  it("C11: is read by no page, not even one of a listed origin: the poll delivery's confirm token stands there", async () => {
+    const headers = { origin: PAGE, "access-control-request-method": "POST" }
+    const { authorize_url } = await room.start({ delivery: "poll" })
+    expect(tokenOf(await room.ask(authorize_url, { headers }))).not.toBeNull()
+    for (const url of [authorize_url, `${MOUNT}/callback`, `${MOUNT}/logout/${random()}`])
+      for (const method of ["GET", "POST", "OPTIONS"]) {
+        const answer = await room.ask(url, { method, headers })
+        const allowed = Object.keys(answer.headers).filter((name) => /access-control/i.test(name))
+        expect([method, url, allowed]).toEqual([method, url, []])
+      }
+    const start = await room.post("/start", {}, { headers })
+    expect(start.headers["Access-Control-Allow-Origin"]).toBe(PAGE)
   })
 })

@@ -35,6 +35,7 @@ export const callbackRoute = (
   method: "GET",
   path: "/callback",
   takesCode: true,
+  navigated: true,
   handle: ({ request }) =>
     pages.answer(request, async () => {
       const cookies = flowCookies(request, hosted)

@@ -27,6 +27,7 @@ export function loginRoutes(hosted: HostedConfig, pages: HostedPages, legs: Legs
     {
       method: "GET",
       path: "/login/{id}",
+      navigated: true,
       handle: ({ request, id }) =>
         pages.answer(request, async () => {
           const cookies = flowCookies(request, hosted)
@@ -41,6 +42,7 @@ export function loginRoutes(hosted: HostedConfig, pages: HostedPages, legs: Legs
     {
       method: "POST",
       path: "/login/{id}",
+      navigated: true,
       body: "form",
       handle: ({ request, body, id }) =>
         pages.answer(request, async () => {

@@ -5,6 +5,7 @@ import type { Route } from "../route.js"
 export const logoutTicketRoute = (redeemTicket: (id: string) => Promise<string>): Route => ({
   method: "GET",
   path: "/logout/{id}",
+  navigated: true,
   // 303, so that nothing is ever sent twice (J8); the ticket stays out of the provider's Referer (B10).
   handle: async ({ id }) =>
     empty(303, { Location: await redeemTicket(id), "Referrer-Policy": "no-referrer" }),
