@@ -81,7 +81,11 @@ export interface PkceServer {
     /** The live sessions of a user (our `sub`), newest first. */
     list(sub: string): Promise<SessionRecord[]>
     get(sid: string): Promise<SessionRecord | null>
-    /** True where a live session was ended by this call. */
+    /**
+     * True where a live session was ended by this call. `reason` stands in the event and in the row.
+     *
+     * @throws TypeError where `reason` is longer than 256 characters or has a control character, here and in `revokeAll`
+     */
     revoke(sid: string, reason?: string): Promise<boolean>
     revokeAll(sub: string, options?: { except?: string; reason?: string }): Promise<string[]>
   }

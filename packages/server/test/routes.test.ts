@@ -205,6 +205,31 @@ describe("the wire", () => {
   })
 })
 
+it.each(["", "*", "x".repeat(42), "x".repeat(43), "x\0"])(
+  "G8: %j is no user, and no store is asked for it",
+  async (sub) => {
+    const before = { ...fixture.store.calls }
+    expect(await fixture.auth.sessions.list(sub)).toEqual([])
+    expect(await fixture.auth.sessions.revokeAll(sub)).toEqual([])
+    expect(fixture.store.calls).toEqual(before)
+  },
+)
+
+it.each(["x\0", "\ud800", "line\n", "x".repeat(257), 7])(
+  "G8: %j is no reason, which every store could keep: nothing is ended, and nothing is tried",
+  async (reason) => {
+    const { session_id: sid, session_token } = (await signIn()).grant
+    const { sub } = (await fixture.auth.sessions.get(sid)) ?? {}
+    const before = { ...fixture.store.calls }
+    await expect(fixture.auth.sessions.revoke(sid, reason as string)).rejects.toThrow(TypeError)
+    const all = fixture.auth.sessions.revokeAll(String(sub), { reason: reason as string })
+    await expect(all).rejects.toThrow(TypeError)
+    expect(fixture.store.calls).toEqual(before)
+    expect((await get("/session", session_token)).status).toBe(200)
+    expect(await fixture.auth.sessions.revoke(sid, "x".repeat(256))).toBe(true)
+  },
+)
+
 it.each(["", "*", "a:b", "__proto__", "x".repeat(21), "x".repeat(23), "x' OR '1'='1"])(
   "G8: %j is no session, and no store is asked for it",
   async (sid) => {

@@ -28,6 +28,7 @@ export type Refusal =
   | "token_request_refused"
   | `id_token_${TokenFlaw}`
   | "id_token_missing"
+  | "id_token_sid_invalid"
   | "id_token_not_an_id_token"
   | "id_token_nonce_mismatch"
   | "id_token_nonce_unexpected"

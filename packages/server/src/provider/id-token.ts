@@ -2,7 +2,7 @@ import { type Refusal, refused } from "./failures.js"
 import { claimsReason, hashReason, type IdTokenPolicy, organizationReason, same } from "./id-token-rules.js"
 import { readSigned } from "./signature.js"
 import type { JsonObject } from "./strict-json.js"
-import { isTime } from "./token-rules.js"
+import { isStorable, isTime } from "./token-rules.js"
 import type { ProviderTokens } from "./types.js"
 
 export interface LoginPolicy extends IdTokenPolicy {
@@ -57,7 +57,8 @@ function nonceReason(actual: unknown, expected: string | undefined): Refusal | u
 }
 
 function loginReason(claims: JsonObject, policy: LoginPolicy, now: number): Refusal | undefined {
-  const { auth_time: authTime, acr } = claims
+  const { auth_time: authTime, acr, sid } = claims
+  if (typeof sid === "string" && !isStorable(sid)) return "id_token_sid_invalid"
   const { maxAge, maxSkew, acrValues } = policy
   // E12: `max_age` in the authorization URL is a wish that the user can edit; only `auth_time` proves it.
   if (

@@ -1,7 +1,7 @@
 import { failed, logoutRefused } from "./failures.js"
 import { readSigned, type SignaturePolicy } from "./signature.js"
 import { isObject, type JsonObject } from "./strict-json.js"
-import { type AudiencePolicy, audienceFlaw, isSubject, timeFlaw } from "./token-rules.js"
+import { type AudiencePolicy, audienceFlaw, isStorable, isSubject, timeFlaw } from "./token-rules.js"
 import type { LogoutToken } from "./types.js"
 
 const EVENT = "http://schemas.openid.net/event/backchannel-logout"
@@ -54,7 +54,7 @@ function jtiOf({ jti }: JsonObject): string {
 function partyOf({ sub, sid }: JsonObject): Pick<LogoutToken, "sub" | "sid"> {
   if (sub === undefined && sid === undefined) throw logoutRefused("logout_token_sub_and_sid_missing")
   if (sub !== undefined && !isSubject(sub)) throw logoutRefused("logout_token_sub_invalid")
-  if (sid !== undefined && (typeof sid !== "string" || sid === ""))
+  if (sid !== undefined && (typeof sid !== "string" || sid === "" || !isStorable(sid)))
     throw logoutRefused("logout_token_sid_invalid")
   return { sub, sid }
 }

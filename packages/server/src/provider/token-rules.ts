@@ -51,6 +51,9 @@ export function timeFlaw(
   return undefined
 }
 
+/** PostgreSQL keeps no NUL, and UTF-8 no half of a pair: what has one could never be saved, nor found again. */
+export const isStorable = (text: string): boolean => !/[\0\ud800-\udfff]/u.test(text)
+
 /** E14: OpenID Connect Core section 2 bounds it. */
 export const isSubject = (sub: unknown): sub is string =>
-  typeof sub === "string" && sub !== "" && sub.length <= 255
+  typeof sub === "string" && sub !== "" && sub.length <= 255 && isStorable(sub)

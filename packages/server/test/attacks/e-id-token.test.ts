@@ -281,10 +281,15 @@ const refusals: Row[] = [
     reason: "id_token_sub_invalid",
     edit: without("sub"),
   },
-  ...["", "s".repeat(256), 7, null, ["alice"]].map((sub) => ({
+  ...["", "s".repeat(256), 7, null, ["alice"], "s\0", "s\ud800"].map((sub) => ({
     name: `E14 refuses sub ${JSON.stringify(sub).slice(0, 9)}`,
     reason: "id_token_sub_invalid",
     edit: setClaims({ sub }),
+  })),
+  ...["s\0", "\udc00s"].map((sid) => ({
+    name: `E14 refuses sid ${JSON.stringify(sid)}, which no store could keep`,
+    reason: "id_token_sid_invalid",
+    edit: setClaims({ sid }),
   })),
   {
     name: "E17 refuses a logout token",

@@ -187,6 +187,8 @@ const bad: [string, Json | (() => Json), string, RoomOptions?][] = [
   ["I6 a sub that is no text, beside a sid", { sub: 7, sid: "s" }, "sub_invalid"],
   ["I6 an empty sid", { sid: "" }, "sid_invalid"],
   ["I6 a sid that is no text, beside a sub", { sid: ["s"] }, "sid_invalid"],
+  ["I6 a sid that no store could keep", { sid: "s\0" }, "sid_invalid"],
+  ["I6 a sub that no store could keep", { sub: "s\0" }, "sub_invalid"],
   ["I6 no jti", { jti: undefined }, "jti_invalid"],
   ["I6 an empty jti", { jti: "" }, "jti_invalid"],
   ["I6 a jti of 256 characters", { jti: "j".repeat(256) }, "jti_invalid"],

@@ -1,4 +1,10 @@
-import { isIdentifier, type SessionAnswer, type SessionDevice, type SessionListAnswer } from "@pkce/protocol"
+import {
+  isChallenge,
+  isIdentifier,
+  type SessionAnswer,
+  type SessionDevice,
+  type SessionListAnswer,
+} from "@pkce/protocol"
 import { PkceError } from "../../errors.js"
 import type { PkceServer, SessionRecord } from "../../server-types.js"
 import type { Session } from "../../session/types.js"
@@ -14,6 +20,17 @@ function deviceOf(row: SessionRow): SessionDevice {
   const device: unknown = JSON.parse(row.device)
   return typeof device === "object" && device !== null ? device : {}
 }
+
+/** What every store can keep: PostgreSQL has no NUL, UTF-8 no half of a pair, and a Redis row 16 bits for the length. */
+function checkReason(reason: string): void {
+  if (typeof reason !== "string" || reason.length > 256 || /[\p{Cc}\p{Cs}]/u.test(reason))
+    throw new TypeError(
+      "sessions: `reason` must be a text of at most 256 characters, none a control character.",
+    )
+}
+
+/** Base64url of 32 bytes, as a challenge is. */
+const isUser = isChallenge
 
 const recordOf = (row: SessionRow): SessionRecord => ({
   sid: row.sid,
@@ -40,7 +57,7 @@ export function createSessionAdministration(rooms: Rooms): PkceServer["sessions"
 
   return {
     async list(sub) {
-      return (await store.listByUser(sub)).rows.map(recordOf)
+      return isUser(sub) ? (await store.listByUser(sub)).rows.map(recordOf) : []
     },
     async get(sid) {
       if (!isIdentifier(sid)) return null
@@ -48,6 +65,7 @@ export function createSessionAdministration(rooms: Rooms): PkceServer["sessions"
       return row && row.revokedAt === null && now < expiryOf(row) ? recordOf(row) : null
     },
     async revoke(sid, reason = "administrator") {
+      checkReason(reason)
       if (!isIdentifier(sid)) return false
       // First: what is sealed in the row goes when the session ends, and with it what revokes the provider's token.
       const { row } = await orEndLater(store.find(sid), { sid }, reason)
@@ -56,6 +74,8 @@ export function createSessionAdministration(rooms: Rooms): PkceServer["sessions"
       return ended
     },
     async revokeAll(sub, { except, reason = "administrator" } = {}) {
+      checkReason(reason)
+      if (!isUser(sub)) return []
       const { rows } = await orEndLater(store.listByUser(sub), { sub, except }, reason)
       const ended = await store.revokeByUser(sub, reason, except)
       for (const sid of ended) {
