@@ -82,7 +82,11 @@ function immediately(database: SqliteDatabase, work: () => void): void {
     work()
     database.exec("COMMIT")
   } catch (error) {
-    database.exec("ROLLBACK")
+    try {
+      database.exec("ROLLBACK")
+    } catch {
+      // SQLite has ended the transaction itself; why it did is in the first error.
+    }
     throw error
   }
 }

@@ -6,7 +6,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import Database from "libsql"
-import { afterEach, beforeEach, expect, test } from "vitest"
+import { afterEach, beforeEach, expect, test, vi } from "vitest"
 import { created, newSession, sealOf, stepOf } from "../testing/conformance/case.js"
 import { fromColumns, type SessionColumns } from "./columns.js"
 import type { GrantState } from "./contract.js"
@@ -180,6 +180,36 @@ test("what has expired is swept while the store is used", async () => {
   ms += 11_000
   for (let i = 0; i < 100; i++) await store.claim("jti", `new ${i}`, "x", 10)
   expect(database.prepare("SELECT count(*) AS n FROM pkce_once").get()).toMatchObject({ n: 100 })
+})
+
+test("no login fails because what has expired could not be swept", async () => {
+  const real = new Database(path)
+  const database: SqliteDatabase = {
+    exec: (sql) => real.exec(sql),
+    prepare: (sql) => (/^\s*DELETE .* WHERE \S+(, \S+)? IN/s.test(sql) ? busy : real.prepare(sql)),
+  }
+  const fail = vi.fn(() => {
+    throw new Error("database is locked")
+  })
+  const busy = { get: fail, all: fail, run: fail }
+  const store = sqliteStore(database)
+  for (let i = 0; i < 64; i++) expect((await store.claim("jti", `${i}`, "x", 10)).outcome).toBe("claimed")
+  for (let i = 0; i < 64; i++) await created(store)
+  expect(fail).toHaveBeenCalledTimes(2)
+  await expect(store.sweep(10)).rejects.toThrow("locked")
+})
+
+test("a transaction that SQLite has ended itself tells why, and not that there is none to end", () => {
+  const real = new Database(path)
+  const database: SqliteDatabase = {
+    prepare: (sql) => real.prepare(sql),
+    exec(sql) {
+      if (!sql.includes("CREATE TABLE")) return real.exec(sql)
+      real.exec("ROLLBACK")
+      throw new Error("database or disk is full")
+    },
+  }
+  expect(() => sqliteStore(database)).toThrow("disk is full")
 })
 
 test("tables of a later version are refused at start", () => {

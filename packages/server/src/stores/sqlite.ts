@@ -38,7 +38,12 @@ export function sqliteStore(database: SqliteDatabase, options: { now?: () => num
   }
   let added = 0
   function sweepNowAndThen(): void {
-    if (++added % SWEEP.every === 0) sweep(SWEEP.limit)
+    if (++added % SWEEP.every !== 0) return
+    try {
+      sweep(SWEEP.limit)
+    } catch {
+      // Another process had the lock for too long. No login fails for the housekeeping, which is due again soon.
+    }
   }
 
   const timeNow = () => Number(statements.clock.get()?.now)
