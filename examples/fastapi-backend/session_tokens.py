@@ -7,7 +7,7 @@ import threading
 import time
 from typing import Any, Callable, Dict, Optional
 from urllib.parse import urlsplit
-from urllib.request import urlopen
+from urllib.request import HTTPRedirectHandler, build_opener
 
 import jwt
 
@@ -27,6 +27,16 @@ _CLAIMS = ["iss", "aud", "sub", "sid", "iat", "exp"]
 
 class KeysUnavailable(Exception):
     """Nobody could tell us the keys. That is our outage, and says nothing about a token."""
+
+
+class _NoRedirects(HTTPRedirectHandler):
+    """Whoever a redirect names, over plain http too, could say which keys are ours."""
+
+    def redirect_request(self, *_: Any) -> None:
+        return None
+
+
+_opener = build_opener(_NoRedirects)
 
 
 class PublishedKeys(jwt.PyJWKClient):
@@ -63,7 +73,7 @@ class PublishedKeys(jwt.PyJWKClient):
     def _download(self, now: float) -> None:
         """Keys that are known stay good for a while if this fails: an outage of the backend logs nobody out."""
         try:
-            with urlopen(self.uri, timeout=_TIMEOUT) as answer:
+            with _opener.open(self.uri, timeout=_TIMEOUT) as answer:
                 keys = json.loads(answer.read(_LARGEST))
             if not isinstance(keys, dict) or not keys.get("keys"):
                 raise ValueError("no keys")

@@ -1,15 +1,19 @@
-import { spawnSync } from "node:child_process"
+import { spawn, spawnSync } from "node:child_process"
 import { createHmac, createPublicKey, sign } from "node:crypto"
+import { once } from "node:events"
 import { mkdtemp, rm } from "node:fs/promises"
+import { createServer } from "node:http"
+import type { AddressInfo } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { text } from "node:stream/consumers"
 import { fileURLToPath } from "node:url"
 import { createPkceClient } from "@pkce/client"
 import { cli } from "@pkce/client/cli"
 import { logInHeadless } from "@pkce-examples/local-provider"
 import { startBackend } from "@pkce-examples/local-provider/backend"
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest"
-import { type Api, python, startApi } from "./support/api.js"
+import { type Api, anyPython, python, startApi } from "./support/api.js"
 import { createKey, type Issuer, joined, startIssuer, tokenOf } from "./support/issuer.js"
 
 const now = () => Math.floor(Date.now() / 1000)
@@ -232,3 +236,34 @@ describe.skipIf(!python)(
     })
   },
 )
+
+it.skipIf(!anyPython)("keys are not taken from where a redirect leads (needs python3)", async () => {
+  const issuer = await startIssuer([createKey("first")])
+  const redirect = createServer((_, response) => {
+    response.writeHead(302, { location: `${issuer.url}/jwks.json` }).end()
+  })
+  await once(redirect.listen(0, "127.0.0.1"), "listening")
+  const { port } = redirect.address() as AddressInfo
+  const program = [
+    "import sys, types",
+    // What the fetch needs of PyJWT, which need not be installed for it.
+    "class Client:",
+    "    def __init__(self, uri, lifespan): self.uri = uri",
+    "    jwk_set_cache = types.SimpleNamespace(put=lambda keys: None)",
+    "sys.modules['jwt'] = types.SimpleNamespace(PyJWKClient=Client)",
+    "import session_tokens as s",
+    `for url in ('${issuer.url}', 'http://127.0.0.1:${port}'):`,
+    "    try: print('known', len(s.PublishedKeys(url + '/jwks.json').fetch_data()['keys']))",
+    "    except s.KeysUnavailable: print('unavailable')",
+  ]
+  const child = spawn(anyPython ?? "", ["-c", program.join("\n")], {
+    cwd: fileURLToPath(new URL("..", import.meta.url)),
+    env: { ...process.env, PYTHONDONTWRITEBYTECODE: "1" },
+    stdio: ["ignore", "pipe", "inherit"],
+  })
+  const [said] = await Promise.all([text(child.stdout), once(child, "exit")])
+  expect(said).toBe("known 1\nunavailable\n")
+  expect(issuer.asked()).toBe(1)
+  redirect.close()
+  await issuer.close()
+})

@@ -4,10 +4,16 @@ import { fileURLToPath } from "node:url"
 
 const PACKAGES = "fastapi, uvicorn, jwt, cryptography"
 
+const PYTHONS = [process.env.PYTHON, "python3", "/usr/bin/python3"]
+
+const pythonWith = (packages: string): string | undefined =>
+  PYTHONS.find((program) => program && spawnSync(program, ["-c", `import ${packages}`]).status === 0)
+
+/** A Python with nothing but its own library. */
+export const anyPython = pythonWith("sys")
+
 /** A Python that has what requirements.txt names; none where there is no such thing. */
-export const python: string | undefined = [process.env.PYTHON, "python3", "/usr/bin/python3"].find(
-  (program) => program && spawnSync(program, ["-c", `import ${PACKAGES}`]).status === 0,
-)
+export const python = pythonWith(PACKAGES)
 
 export interface Api {
   /** `GET /me` with an `Authorization` header, or none. */
