@@ -8,6 +8,9 @@ import { codeOf, type Log } from "./log.js"
 import { openPostgres } from "./open-postgres.js"
 import type { StorePlace } from "./settings.js"
 
+/** Milliseconds after which a connection to Redis that has fallen silent is made anew. */
+const SILENCE = 5_000
+
 export interface OpenStore {
   store: Store
   /** Whether the tables are there, as far as this process has to make them. */
@@ -65,18 +68,49 @@ function openRedis(url: string, { name, module }: Driver, log: Log): OpenStore {
     ) => IoredisClient & Client & { disconnect(): void }
     // A command that meets a lost connection fails at once, rather than wait for twenty attempts: the answer is 503.
     // One that has fallen silent is made anew, and not waited for until the system notices.
-    const client = new Redis(url, { maxRetriesPerRequest: 1, connectTimeout: 2000, socketTimeout: 5000 })
+    const client = new Redis(url, { maxRetriesPerRequest: 1, connectTimeout: 2000, socketTimeout: SILENCE })
     client.on("error", tell)
     return { store: redisStore(client, options), prepared: () => true, close: () => client.disconnect() }
   }
-  const { createClient } = module as {
-    createClient: (
-      options: object,
-    ) => NodeRedisClient & Client & { connect(): Promise<unknown>; destroy(): void }
-  }
+  const { createClient } = module as { createClient: (options: object) => NodeRedis }
   const client = createClient({ url, commandsQueueMaxLength: 1000, socket: { connectTimeout: 2000 } })
   client.on("error", tell)
   // It connects again by itself; what it says meanwhile has been told.
   client.connect().catch(() => undefined)
-  return { store: redisStore(client, options), prepared: () => true, close: () => client.destroy() }
+  const store = redisStore(givenUpWhenSilent(client, tell), options)
+  return { store, prepared: () => true, close: () => client.destroy() }
+}
+
+type NodeRedis = NodeRedisClient &
+  Client & {
+    readonly isReady: boolean
+    connect(): Promise<unknown>
+    destroy(): void
+  }
+
+/**
+ * The client, whose connection is made anew when it has owed an answer for so long. node-redis has no limit for that: its
+ * `timeout` of a command ends when that is sent, and its `socketTimeout` begins anew at each write.
+ */
+function givenUpWhenSilent(client: NodeRedis, tell: (error: Error) => void): NodeRedisClient {
+  function giveUp(): void {
+    // One that is being made anew already is not disturbed.
+    if (!client.isReady) return
+    tell(Object.assign(new Error("the connection has fallen silent"), { code: "ETIMEDOUT" }))
+    client.destroy()
+    client.connect().catch(() => undefined)
+  }
+  return {
+    on: (event, listener) => client.on(event, listener),
+    off: (event, listener) => client.off(event, listener),
+    duplicate: () => client.duplicate(),
+    async sendCommand(args, more) {
+      const timer = setTimeout(giveUp, SILENCE)
+      try {
+        return await client.sendCommand(args, more)
+      } finally {
+        clearTimeout(timer)
+      }
+    },
+  }
 }

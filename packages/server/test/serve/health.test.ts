@@ -86,8 +86,8 @@ async function outages(store: () => string, service: Service, told: string, plac
 }
 
 /** A network that drops what is open without a word, as a firewall does: the process makes its connections anew. */
-async function fallsSilent(store: string): Promise<void> {
-  server = await startServe(variables(store))
+async function fallsSilent(store: string, place?: Place): Promise<void> {
+  server = await startServe(variables(store), place)
   await until("/readyz", 200)
   gate.silence()
   await until("/readyz", 503)
@@ -113,6 +113,12 @@ if (redis) {
       const place = installedBeside(["redis"])
       const told = "serve.store_connection_failed"
       await outages(() => through(redis), redis, told, place).finally(place.remove)
+    })
+
+    it("G9: by redis, whose connection falls silent", async () => {
+      gate = await openGate(portOf(redis))
+      const place = installedBeside(["redis"])
+      await fallsSilent(through(redis), place).finally(place.remove)
     })
   })
 } else notRun("pkce-server on Redis")
