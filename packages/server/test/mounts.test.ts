@@ -8,6 +8,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import * as fastifyMount from "../src/mounts/fastify.js"
 import * as honoMount from "../src/mounts/hono.js"
 import * as koaMount from "../src/mounts/koa.js"
+import * as nextMount from "../src/mounts/next.js"
 import * as nodeMount from "../src/mounts/node.js"
 import { mounts, type Running, running } from "./support/mounts.js"
 import { type Fixture, startServer, wire } from "./support/server.js"
@@ -224,6 +225,37 @@ describe("hono", () => {
       body: "{}",
     })
     expect(answer.status).toBe(400)
+    await fixture.close()
+  })
+})
+
+describe("a Request whose body the team has read", () => {
+  it("is a 400 that says so, and is told once; a clone of it may have been read", async () => {
+    const fixture = await startServer()
+    const { POST } = nextMount.nextAuth(fixture.auth)
+    const mounted: ((request: Request, segments: string[]) => Promise<Response>)[] = [
+      (request) => fixture.auth.fetch(request),
+      (request, pkce) => POST(request, { params: { pkce } }),
+    ]
+    const init = (body: string, type = "application/json") => ({
+      method: "POST",
+      headers: { "content-type": type },
+      body,
+    })
+    for (const mount of mounted) {
+      for (const segments of [["exchange"], ["backchannel-logout"]]) {
+        const type = segments[0] === "exchange" ? undefined : "application/x-www-form-urlencoded"
+        const request = new Request(`https://x/auth/${segments.join("/")}`, init("a=b", type))
+        await request.text()
+        const answer = await mount(request, segments)
+        expect(answer.status).toBe(400)
+        expect((await answer.json()).error_description).toBe("The body was read before it came here.")
+      }
+      const request = new Request("https://x/auth/exchange", init(JSON.stringify(wire(fixture.login()))))
+      await request.clone().json()
+      expect((await mount(request, ["exchange"])).status).toBe(200)
+    }
+    expect(fixture.warnings.filter((text) => text.includes("is read before the mount"))).toHaveLength(1)
     await fixture.close()
   })
 })

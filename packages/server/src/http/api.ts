@@ -36,6 +36,11 @@ import { createRefresh } from "./use-cases/refresh.js"
 import { createOwnSessions, createSessionAdministration } from "./use-cases/sessions.js"
 import { fromWebRequest, toWebResponse } from "./web-message.js"
 
+const READ_BEFORE = {
+  parsed: "a body parser runs before the mount, so a name that is twice in a body is not seen",
+  lost: "the body of a request is read before the mount, which then has none: answered 400. Give the mount the request unread, or a clone",
+}
+
 /** Joins use cases and routes: the same functions stand behind the wire and behind the server object. */
 export function createApi(
   rooms: Rooms,
@@ -77,8 +82,7 @@ export function createApi(
     cors: createCors(config.allowedOrigins),
     limit: createRateLimit(config.rateLimit),
     emit,
-    onParsedBody: () =>
-      warnOnce("a body parser runs before the mount, so a name that is twice in a body is not seen"),
+    onReadBefore: (what) => warnOnce(READ_BEFORE[what]),
     onLimited: (request) => {
       const doubt = config.rateLimit && addressDoubt(request)
       if (doubt) warnOnce(doubt)

@@ -13,13 +13,13 @@ const BODY_DEADLINE = 10_000
 const FORM_TYPE = /^application\/x-www-form-urlencoded(?:\s*;\s*charset=(?:utf-8|"utf-8"))?\s*$/i
 const JSON_TYPE = /^application\/json(?:\s*;\s*charset=(?:utf-8|"utf-8"))?\s*$/i
 
-/**
- * The object in the request's body: type, encoding and size are judged before it is parsed (C8, C9). `onParsed` is called
- * for a body that the framework parsed before us, where duplicate names can no longer be seen.
- */
+/** Called for a body that was read before us: parsed, where duplicate names can no longer be seen, or lost altogether. */
+export type OnReadBefore = (what: "parsed" | "lost") => void
+
+/** The object in the request's body: type, encoding and size are judged before it is parsed (C8, C9). */
 export async function readJson(
   request: HttpRequest,
-  onParsed: () => void,
+  onReadBefore: OnReadBefore,
 ): Promise<{ [name: string]: unknown }> {
   if (!JSON_TYPE.test(request.header("content-type") ?? ""))
     throw new PkceError("unsupported_media_type", { description: "Send application/json." })
@@ -31,16 +31,13 @@ export async function readJson(
   // Also the only limit left where the framework has parsed the body.
   if (Number(request.header("content-length") ?? 0) > MAX_BODY) throw new PkceError("payload_too_large")
 
-  const read = await request.body(MAX_BODY, BODY_DEADLINE)
-  if (read.kind === "too_large") throw new PkceError("payload_too_large")
-  if (read.kind === "timeout") throw new PkceError("request_timeout")
-  if (read.kind === "aborted") throw new PkceError("invalid_request", { reason: "body_aborted" })
+  const read = await readWhole(request, MAX_BODY, onReadBefore)
   if (read.kind === "bytes") {
     const value = parseJsonBody(read.bytes)
     if (value === null) throw malformed()
     return value
   }
-  onParsed()
+  onReadBefore("parsed")
   const { value } = read
   if (typeof value !== "object" || value === null || Array.isArray(value) || !isWellFormed(value))
     throw malformed()
@@ -50,9 +47,9 @@ export async function readJson(
 /** As {@link readJson}, where a request without any body stands for an empty object. */
 export async function readOptionalJson(
   request: HttpRequest,
-  onParsed: () => void,
+  onReadBefore: OnReadBefore,
 ): Promise<{ [name: string]: unknown }> {
-  if (request.header("content-type") !== undefined) return readJson(request, onParsed)
+  if (request.header("content-type") !== undefined) return readJson(request, onReadBefore)
   const read = await request.body(MAX_BODY, BODY_DEADLINE)
   if (read.kind === "bytes" && read.bytes.length === 0) return {}
   // Frameworks leave an empty object where there was nothing to parse.
@@ -61,13 +58,13 @@ export async function readOptionalJson(
 }
 
 /** The fields of a form (OpenID Connect Back-Channel Logout 1.0 section 2.5). A name that is there twice is refused. */
-export async function readForm(request: HttpRequest): Promise<{ [name: string]: unknown }> {
+export async function readForm(
+  request: HttpRequest,
+  onReadBefore: OnReadBefore,
+): Promise<{ [name: string]: unknown }> {
   if (!FORM_TYPE.test(request.header("content-type") ?? "")) throw notAForm()
   if (Number(request.header("content-length") ?? 0) > MAX_FORM) throw new PkceError("payload_too_large")
-  const read = await request.body(MAX_FORM, BODY_DEADLINE)
-  if (read.kind === "too_large") throw new PkceError("payload_too_large")
-  if (read.kind === "timeout") throw new PkceError("request_timeout")
-  if (read.kind === "aborted") throw new PkceError("invalid_request", { reason: "body_aborted" })
+  const read = await readWhole(request, MAX_FORM, onReadBefore)
   if (read.kind === "parsed") {
     if (typeof read.value !== "object" || read.value === null) throw notAForm()
     return { ...read.value }
@@ -76,6 +73,21 @@ export async function readForm(request: HttpRequest): Promise<{ [name: string]: 
   const form = Object.fromEntries(fields)
   if (Object.keys(form).length !== fields.length) throw notAForm()
   return form
+}
+
+async function readWhole(request: HttpRequest, maxBytes: number, onReadBefore: OnReadBefore) {
+  const read = await request.body(maxBytes, BODY_DEADLINE)
+  if (read.kind === "too_large") throw new PkceError("payload_too_large")
+  if (read.kind === "timeout") throw new PkceError("request_timeout")
+  if (read.kind === "aborted") throw new PkceError("invalid_request", { reason: "body_aborted" })
+  if (read.kind === "lost") {
+    onReadBefore(read.kind)
+    throw new PkceError("invalid_request", {
+      reason: "body_lost",
+      description: "The body was read before it came here.",
+    })
+  }
+  return read
 }
 
 const notAForm = () =>

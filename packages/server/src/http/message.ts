@@ -17,6 +17,8 @@ export type BodyRead =
   | { kind: "bytes"; bytes: Uint8Array }
   /** The framework parsed it before us. */
   | { kind: "parsed"; value: unknown }
+  /** Somebody read it before us, and kept nothing. */
+  | { kind: "lost" }
   | { kind: "too_large" }
   | { kind: "timeout" }
   | { kind: "aborted" }

@@ -143,10 +143,10 @@ describe("a body on the Web", () => {
     expect(await post(endless(() => undefined)).body(100, 30)).toEqual({ kind: "timeout" })
   })
 
-  it("that was used before is aborted", async () => {
+  it("that was used before is lost", async () => {
     const request = new Request("http://x/", { method: "POST", body: "x" })
     await request.text()
-    expect(await fromWebRequest(request, "/", undefined).body(10, 10)).toEqual({ kind: "aborted" })
+    expect(await fromWebRequest(request, "/", undefined).body(10, 10)).toEqual({ kind: "lost" })
   })
 
   it("an answer without a body has none", async () => {

@@ -1,6 +1,6 @@
 import { PkceError } from "../errors.js"
 import type { Emit } from "../events.js"
-import { readForm, readJson, readOptionalJson } from "./body.js"
+import { type OnReadBefore, readForm, readJson, readOptionalJson } from "./body.js"
 import { type Cors, createCors } from "./cors.js"
 import { asPkceError, emitRefusal, errorAnswer } from "./errors.js"
 import type { Handler, HttpAnswer, HttpRequest } from "./message.js"
@@ -12,8 +12,7 @@ export interface RouterOptions {
   cors: Cors
   limit: RateLimit
   emit: Emit
-  /** A framework parsed a body before us: called for the first one. */
-  onParsedBody: () => void
+  onReadBefore: OnReadBefore
   /** A request is about to be judged by its address. */
   onLimited: (request: HttpRequest) => void
 }
@@ -24,7 +23,7 @@ const SECRET_NAMES =
 
 /** Finds the route, applies what holds for all routes, and answers whatever happens: it never throws. */
 export function createRouter(options: RouterOptions): Handler {
-  const { routes, limit, emit, onParsedBody, onLimited } = options
+  const { routes, limit, emit, onReadBefore, onLimited } = options
   const exact = new Map<string, Route[]>()
   const withId = new Map<string, Route[]>()
   for (const route of routes) {
@@ -52,7 +51,7 @@ export function createRouter(options: RouterOptions): Handler {
       limit.check(request.address)
     }
     const read = { required: readJson, optional: readOptionalJson, form: readForm }
-    const body = route.body ? await read[route.body](request, onParsedBody) : {}
+    const body = route.body ? await read[route.body](request, onReadBefore) : {}
     return route.handle({ request, body, id })
   }
 

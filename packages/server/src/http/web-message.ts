@@ -27,13 +27,13 @@ async function readKept(kept: () => Promise<ArrayBuffer>, maxBytes: number): Pro
     const bytes = new Uint8Array(await kept())
     return bytes.length > maxBytes ? { kind: "too_large" } : { kind: "bytes", bytes }
   } catch {
-    return { kind: "aborted" }
+    return { kind: "lost" }
   }
 }
 
 /** C9, C10: stops at the limit of size or time, and cancels the rest. */
 async function readBody(request: Request, maxBytes: number, deadline: number): Promise<BodyRead> {
-  if (request.bodyUsed) return { kind: "aborted" }
+  if (request.bodyUsed) return { kind: "lost" }
   if (!request.body) return { kind: "bytes", bytes: new Uint8Array() }
   const reader = request.body.getReader()
   let timer: ReturnType<typeof setTimeout> | undefined
