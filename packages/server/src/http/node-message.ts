@@ -20,6 +20,7 @@ export interface NodeRequest {
 
 /** The part of Node's `ServerResponse` that is used here. */
 export interface NodeResponse {
+  readonly req?: { httpVersionMajor?: number }
   readonly headersSent: boolean
   writeHead(status: number, headers: Record<string, string | number>): unknown
   end(body?: string): unknown
@@ -96,17 +97,21 @@ function readStream(request: NodeRequest, maxBytes: number, deadline: number): P
   })
 }
 
-/** The headers to send, with the length; after a body that was not read whole the connection ends (C9, C10). */
-export function nodeHeaders(answer: HttpAnswer): Record<string, string | number> {
+/**
+ * The headers to send, with the length; after a body that was not read whole the connection ends (C9, C10). HTTP/2 has no
+ * such header (RFC 9113 section 8.2.2), and Node warns of it.
+ */
+export function nodeHeaders(answer: HttpAnswer, httpVersionMajor = 1): Record<string, string | number> {
   const headers: Record<string, string | number> = { ...answer.headers }
   if (answer.status !== 204) headers["Content-Length"] = new TextEncoder().encode(answer.body).length
-  if (answer.status === 413 || answer.status === 408) headers.Connection = "close"
+  const unread = answer.status === 413 || answer.status === 408
+  if (unread && httpVersionMajor < 2) headers.Connection = "close"
   return headers
 }
 
 export function writeAnswer(response: NodeResponse, answer: HttpAnswer): void {
   // A time limit of the team's may have answered already; a second head would throw where nobody catches.
   if (response.headersSent) return
-  response.writeHead(answer.status, nodeHeaders(answer))
+  response.writeHead(answer.status, nodeHeaders(answer, response.req?.httpVersionMajor))
   response.end(answer.body)
 }

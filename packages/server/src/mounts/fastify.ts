@@ -46,7 +46,8 @@ export const fastifyAuth = (auth: PkceServer) => async (instance: FastifyInstanc
   const mount = instance.prefix.replace(/\/$/, "").split("/").length
   instance.all("/*", async (request, reply) => {
     const target = `/${request.url.split("/").slice(mount).join("/")}`
-    return send(reply, await auth.handle(fromNodeRequest(request.raw, { target, address: request.ip })))
+    const { raw, ip } = request
+    return send(reply, await auth.handle(fromNodeRequest(raw, { target, address: ip })), raw.httpVersionMajor)
   })
 }
 
@@ -74,9 +75,9 @@ export function sessionOf(request: object): Session {
   return session
 }
 
-function send(reply: FastifyReplyLike, answer: HttpAnswer): FastifyReplyLike {
+function send(reply: FastifyReplyLike, answer: HttpAnswer, httpVersionMajor?: number): FastifyReplyLike {
   reply.code(answer.status)
-  reply.headers(nodeHeaders(answer))
+  reply.headers(nodeHeaders(answer, httpVersionMajor))
   reply.send(answer.body)
   return reply
 }

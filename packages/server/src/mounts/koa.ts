@@ -70,5 +70,6 @@ function write(context: KoaContext, answer: HttpAnswer): void {
   context.body = answer.body === "" ? null : answer.body
   // After the body, whose setter would take a text's type to be text/plain, and an empty body's status to be 204.
   context.status = answer.status
-  for (const [name, value] of Object.entries(nodeHeaders(answer))) context.set(name, String(value))
+  const headers = nodeHeaders(answer, context.req.httpVersionMajor)
+  for (const [name, value] of Object.entries(headers)) context.set(name, String(value))
 }
