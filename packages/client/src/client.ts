@@ -68,7 +68,8 @@ export interface PkceClient {
   login(options?: LoginOptions): Promise<LoginResult>
   /**
    * For an app that gets its callbacks itself, such as from a link listener: give it every URL. `null` for a URL that
-   * belongs to no login; nothing changes then. The same callback given twice is redeemed once.
+   * belongs to no login; nothing changes then; and where a `login()` that waits for it throws. The same callback given twice is
+   * redeemed once.
    *
    * @throws PkceError where the login failed
    */
@@ -168,6 +169,6 @@ export function createPkceClient(options: PkceClientOptions): PkceClient {
     subscribe: events.subscribe,
     fetch: authorized,
     logout,
-    sessions: createDevices(createWire(authorized, clock, base), state, logout),
+    sessions: createDevices(createWire(authorized, clock, base), record, state),
   }
 }

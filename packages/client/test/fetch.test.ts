@@ -157,6 +157,24 @@ describe("sessions", () => {
     expect(await codeOf(app.sessions.list())).toBe("invalid_token")
   })
 
+  it("ends this device's own, and not the one of a login that was faster", async () => {
+    const { device, app } = await loggedIn()
+    const own = app.session?.id ?? ""
+    let go = () => {}
+    const held = new Promise<undefined>((resolve) => {
+      go = () => resolve(undefined)
+    })
+    device.backend.faults.push(() => held)
+    const ended = app.sessions.revoke(own)
+    await app.login()
+    const newer = app.session?.id
+    go()
+    await ended
+    expect(app.session?.id).toBe(newer)
+    await app.sessions.revoke(newer ?? "")
+    expect((await device.start().restore()).session).toBeNull()
+  })
+
   it("passes on what the backend refuses", async () => {
     const { device, app } = await loggedIn()
     device.backend.faults.push(refusal(404, "not_found"))

@@ -94,7 +94,7 @@ describe("a login", () => {
     expect(device.backend.to("POST /exchange")).toHaveLength(1)
   })
 
-  it("or with what handleRedirect is refused", async () => {
+  it("or with what handleRedirect is refused: the error is told once", async () => {
     const device = fakeDevice()
     const app = device.start()
     device.answer = () => new Promise(() => {})
@@ -102,7 +102,7 @@ describe("a login", () => {
     await vi.waitFor(() => expect(device.opened).toHaveLength(1))
     const state = paramsOf(device.opened[0]).get("state")
     const refusal = `${REDIRECT}?error=access_denied&state=${state}&iss=${encodeURIComponent(ISSUER)}`
-    expect(await codeOf(app.handleRedirect(refusal))).toBe("access_denied")
+    expect(await app.handleRedirect(refusal)).toBeNull()
     expect(await login).toBe("access_denied")
   })
 

@@ -61,9 +61,9 @@ describe.each(Object.entries(WEATHERS))("R2 R4 R5 R6 R18 C14 the client at its b
     const { problems, log, logins, refreshes, ...more } = await runWith(seed, weather)
     const end = `seed ${seed}, the end of the log:\n${log.slice(-60).join("\n")}`
     expect([...problems, ...rejections], end).toEqual([])
-    expect(logins).toBeGreaterThan(0)
-    expect(refreshes).toBeGreaterThan(0)
     for (const fault of more.seen) seen.add(fault)
+    if (logins > 0) seen.add("login")
+    if (refreshes > 0) seen.add("refresh")
   })
 })
 
@@ -72,7 +72,7 @@ it("the same seed makes the same run", async () => {
   expect(again.log).toEqual(once.log)
 })
 
-it("what can go wrong did", () => {
+it("what can go wrong did, and what should go well too", () => {
   if (SEED) return
-  expect([...seen].sort()).toEqual([...NETWORK_FAULTS, "kill", "locked", "sleep"].sort())
+  expect([...seen].sort()).toEqual([...NETWORK_FAULTS, "kill", "locked", "login", "refresh", "sleep"].sort())
 })

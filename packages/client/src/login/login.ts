@@ -93,7 +93,7 @@ export function createLogins(deps: LoginDeps): Logins {
   const finish = async (url: string) => redeem(await transactions.take(url))
 
   /** `null` for what was not for this app, which changes nothing but is reported. */
-  async function handleRedirect(url: string, byLink?: boolean): Promise<SignedIn | null> {
+  async function handleRedirect(url: string): Promise<SignedIn | null> {
     await state.load()
     const result = finish(url)
     // A `login()` that waits for this callback has its answer.
@@ -105,15 +105,15 @@ export function createLogins(deps: LoginDeps): Logins {
     }
     return result.catch((error: PkceError) => {
       if (error.ignorable) tell("callback_ignored")(error)
-      // Nobody asked for a link but the `login()` that has its error.
-      else if (!waits || byLink !== true) throw error
+      // Else that `login()` throws it.
+      else if (!waits) throw error
       return null
     })
   }
 
   /** A callback that comes by a link: for the `login()` that waits for it, or a late success, which `state` reports. */
   function takeLink(url: string): void {
-    if (isCallback(url)) handleRedirect(url, true).catch(tell("login_failed"))
+    if (isCallback(url)) handleRedirect(url).catch(tell("login_failed"))
   }
   /** Once. */
   let listen = () => {

@@ -14,7 +14,7 @@ export const isFor = (login: StoredLogin, url: string): boolean => !readCallback
 /** Why no login of this app takes the URL. */
 function unmatched({ logins, used }: ClientRecord, url: string): PkceError {
   // B3, B4: known and over, or never asked for.
-  if (used.some((state) => `${url}`.includes(`state=${state}`))) return ignored("callback_used")
+  if (used.some((state) => `${url}`.includes(state))) return ignored("callback_used")
   const [newest] = logins.slice(-1)
   return newest ? (readCallback(url, newest) as PkceError) : ignored("callback_unexpected")
 }

@@ -1,4 +1,5 @@
 import type { SessionListAnswer, SessionSummary } from "@pkce/protocol"
+import type { RecordStore } from "./record.js"
 import type { SessionState } from "./state.js"
 import { type Call, errorOf, type Wire } from "./wire.js"
 
@@ -11,7 +12,7 @@ export interface Devices {
 }
 
 /** `wire` sends the session token along, and renews it after a 401. */
-export function createDevices(wire: Wire, state: SessionState, logout: () => Promise<void>): Devices {
+export function createDevices(wire: Wire, record: RecordStore, state: SessionState): Devices {
   async function ask(call: Call) {
     const answer = await wire.send(call)
     if (!answer.ok) throw errorOf(answer, "request")
@@ -25,7 +26,12 @@ export function createDevices(wire: Wire, state: SessionState, logout: () => Pro
     },
     async revoke(id) {
       await ask({ method: "DELETE", path: `/sessions/${encodeURIComponent(id)}` })
-      if (state.current()?.id === id) await logout()
+      // This device's own, unless a login has replaced it meanwhile.
+      const session = await record.update((stored) => {
+        if (stored.session?.id === id) stored.session = null
+        return stored.session
+      })
+      state.publish(session, "logout")
     },
   }
 }
