@@ -59,9 +59,9 @@ const UNWANTED = new Set([
 
 /** A real Chromium, out of an npm package: nothing has to be installed on the machine. */
 export async function launchChromium(): Promise<Browser> {
-  return playwright.launch({
-    executablePath: await chromiumPath(),
-    args: chromium.args.filter((flag) => !UNWANTED.has(flag)),
-    headless: true,
-  })
+  const executablePath = await chromiumPath()
+  const args = chromium.args.filter((flag) => !UNWANTED.has(flag))
+  const launch = () => playwright.launch({ executablePath, args, headless: true })
+  // Once in hundreds of starts, on a busy machine, it crashes before it has opened anything.
+  return launch().catch(launch)
 }
