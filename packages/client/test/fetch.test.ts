@@ -175,6 +175,18 @@ describe("sessions", () => {
     expect((await device.start().restore()).session).toBeNull()
   })
 
+  it("ends another device's without a look into this one's storage", async () => {
+    const { device, app } = await loggedIn()
+    const other = fakeDevice({ providers: [provider] }, { backend: device.backend, clock: device.clock })
+    const owner = other.start()
+    await owner.login()
+    const id = owner.session?.id ?? ""
+    device.storage.locked = true
+    await app.sessions.revoke(id)
+    expect(device.backend.rows.get(id)?.revoked).toBe("session_revoked")
+    expect(app.session).not.toBeNull()
+  })
+
   it("passes on what the backend refuses", async () => {
     const { device, app } = await loggedIn()
     device.backend.faults.push(refusal(404, "not_found"))

@@ -27,11 +27,14 @@ export function createDevices(wire: Wire, record: RecordStore, state: SessionSta
     async revoke(id) {
       await ask({ method: "DELETE", path: `/sessions/${encodeURIComponent(id)}` })
       // This device's own, unless a login has replaced it meanwhile.
-      const session = await record.update((stored) => {
-        if (stored.session?.id === id) stored.session = null
-        return stored.session
-      })
-      state.publish(session, "logout")
+      if (state.current()?.id === id)
+        state.publish(
+          await record.update((stored) => {
+            if (stored.session?.id === id) stored.session = null
+            return stored.session
+          }),
+          "logout",
+        )
     },
   }
 }
